@@ -1,0 +1,3 @@
+import time
+print('ready', flush=True)
+while True: time.sleep(60)
