@@ -1,0 +1,6 @@
+/**
+ * Code of the package's dynamic resources. It runs in the process of Pulumi's dynamic provider, which
+ * loads this entry point by name: what it exports must stay for as long as stacks use it.
+ */
+export { bootRecord } from "./bootrecord";
+export { readiness } from "./readiness";
