@@ -1,15 +1,14 @@
-// pulumi-resource-talos: a minimal Talos resource plugin on the machinery library,
-// with the tokens of pulumiverse/pulumi-talos.
+// Command pulumi-resource-talos stands in for pulumiverse/pulumi-talos 0.8.1, whose Go module cannot be had: the part of it that this package
+// uses, on the same machinery library (v1.13.0). It is meant to behave as terraform-provider-talos 0.11.0 behind Pulumi's Terraform bridge,
+// traps included; the upstream file is named beside each behaviour.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"net"
-	"os"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,221 +19,196 @@ import (
 
 const version = "0.8.1"
 
-type object = map[string]any
-
-// resource is one resource type; update and remove may be nil (nothing to do).
+// resource is a resource type. The functions get plain values; unknown ones are the string unknown.
 type resource struct {
-	create  func(p *Provider, ctx context.Context, in object) (id string, out object, err error)
-	update  func(p *Provider, ctx context.Context, in, old object) (out object, err error)
-	remove  func(p *Provider, ctx context.Context, old object) error
-	replace []string // inputs whose change needs a new resource
-	outputs []string // what is not known before an update
+	// check is the provider's validation of the inputs.
+	check func(in object) error
+	// plan is the state that Terraform would show in its plan: inputs, defaults, and unknown for what is only known after the operation.
+	// old is nil at creation.
+	plan func(in, old object) (object, error)
+	// create gets the planned state and completes it; "id" in it is the ID of the resource.
+	create func(ctx context.Context, p *provider, planned object) error
+	// update does the same. The ID cannot change: the bridge keeps the first one (pkg/pf/tfbridge/provider_update.go).
+	update func(ctx context.Context, p *provider, planned, old object) error
+	remove func(ctx context.Context, old object) error
+	// replaces says which changed inputs need a new resource.
+	replaces func(in, old object) []string
 }
 
-// secretOutputs are never shown, whatever came in.
-var secretOutputs = map[string]bool{"machineSecrets": true, "clientConfiguration": true, "machineConfiguration": true, "machineConfigurationInput": true,
-	"kubeconfigRaw": true, "kubernetesClientConfiguration": true, "talosConfig": true}
-
-type Provider struct {
+type provider struct {
 	pulumirpc.UnimplementedResourceProviderServer
 	factory string
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
 
-func (p *Provider) Handshake(context.Context, *pulumirpc.ProviderHandshakeRequest) (*pulumirpc.ProviderHandshakeResponse, error) {
+func (p *provider) Handshake(context.Context, *pulumirpc.ProviderHandshakeRequest) (*pulumirpc.ProviderHandshakeResponse, error) {
 	return &pulumirpc.ProviderHandshakeResponse{AcceptSecrets: true}, nil
 }
 
-func (p *Provider) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
+func (p *provider) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
 	return &pulumirpc.PluginInfo{Version: version}, nil
 }
 
-func (p *Provider) GetSchema(context.Context, *pulumirpc.GetSchemaRequest) (*pulumirpc.GetSchemaResponse, error) {
+func (p *provider) GetSchema(context.Context, *pulumirpc.GetSchemaRequest) (*pulumirpc.GetSchemaResponse, error) {
 	return &pulumirpc.GetSchemaResponse{Schema: `{"name":"talos","version":"` + version + `"}`}, nil
 }
 
-func (p *Provider) Attach(context.Context, *pulumirpc.PluginAttach) (*emptypb.Empty, error) {
+func (p *provider) Attach(context.Context, *pulumirpc.PluginAttach) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
-func (p *Provider) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
+func (p *provider) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	p.cancel()
 	return &emptypb.Empty{}, nil
 }
 
-func (p *Provider) CheckConfig(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+func (p *provider) CheckConfig(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
 	return &pulumirpc.CheckResponse{Inputs: r.News}, nil
 }
 
-func (p *Provider) DiffConfig(context.Context, *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+func (p *provider) DiffConfig(context.Context, *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	return &pulumirpc.DiffResponse{}, nil
 }
 
-func (p *Provider) Configure(_ context.Context, r *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
+// Configure is pkg/talos/provider.go.
+func (p *provider) Configure(_ context.Context, r *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
 	p.factory = "https://factory.talos.dev"
-	if u := text(decode(r.Args).value, "imageFactoryUrl"); u != "" {
-		p.factory = u
-	} else if u := r.Variables["talos:config:imageFactoryUrl"]; u != "" {
-		p.factory = u
+	if url := text(decode(r.Args), "imageFactoryUrl"); url != "" {
+		p.factory = url
 	}
 	return &pulumirpc.ConfigureResponse{AcceptSecrets: true, SupportsPreview: true}, nil
 }
 
-func token(urn string) string {
-	types := strings.Split(strings.Split(urn, "::")[2], "$")
-	return types[len(types)-1]
-}
-
 func kind(urn string) (resource, error) {
-	if k, ok := resources[token(urn)]; ok {
+	types := strings.Split(strings.Split(urn, "::")[2], "$")
+	token := types[len(types)-1]
+	if k, ok := resources[token]; ok {
 		return k, nil
 	}
-	return resource{}, fmt.Errorf("no such resource type: %s", token(urn))
+	return resource{}, fmt.Errorf("no such resource type in the sandbox: %s", token)
 }
 
-func (p *Provider) Check(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
-	if _, err := kind(r.Urn); err != nil {
+// Check validates, and marks as secret what the schema says (pkg/pf/tfbridge/provider_check.go); what the program marked stays marked.
+func (p *provider) Check(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+	k, err := kind(r.Urn)
+	if err != nil {
 		return nil, err
 	}
-	return &pulumirpc.CheckResponse{Inputs: r.News}, nil
+	in := decode(r.News)
+	for name := range in {
+		if name == "timeouts" || strings.HasSuffix(name, "Wo") {
+			err = fmt.Errorf("%s: not in the sandbox", name)
+		}
+	}
+	if err == nil && k.check != nil {
+		err = k.check(in)
+	}
+	resp := &pulumirpc.CheckResponse{Inputs: mark(r.News)}
+	if err != nil {
+		resp.Failures = []*pulumirpc.CheckFailure{{Reason: err.Error()}}
+	}
+	return resp, nil
 }
 
-func (p *Provider) Diff(_ context.Context, r *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+func (p *provider) Diff(_ context.Context, r *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	k, err := kind(r.Urn)
 	if err != nil {
 		return nil, err
 	}
 	resp := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, DetailedDiff: map[string]*pulumirpc.PropertyDiff{}, HasDetailedDiff: true}
-	for path, change := range diffPaths("", decode(r.OldInputs).value, decode(r.News).value) {
+	in := decode(r.News)
+	for path, change := range difference("", decode(r.OldInputs), in) {
+		if slices.Contains(r.IgnoreChanges, path) {
+			continue
+		}
 		resp.Changes = pulumirpc.DiffResponse_DIFF_SOME
 		resp.Diffs = append(resp.Diffs, path)
-		for _, f := range k.replace {
-			if path == f || strings.HasPrefix(path, f+".") {
-				change, resp.Replaces = pulumirpc.PropertyDiff_UPDATE_REPLACE, append(resp.Replaces, path)
-			}
-		}
 		resp.DetailedDiff[path] = &pulumirpc.PropertyDiff{Kind: change, InputDiff: true}
 	}
-	sort.Strings(resp.Diffs)
+	if k.replaces != nil && len(resp.Diffs) > 0 {
+		for _, path := range k.replaces(in, decode(r.Olds)) {
+			resp.Replaces = append(resp.Replaces, path)
+			resp.DetailedDiff[path] = &pulumirpc.PropertyDiff{Kind: pulumirpc.PropertyDiff_UPDATE_REPLACE, InputDiff: true}
+		}
+	}
+	slices.Sort(resp.Diffs)
 	return resp, nil
 }
 
-func (p *Provider) Create(ctx context.Context, r *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
+func (p *provider) Create(ctx context.Context, r *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
 	k, err := kind(r.Urn)
 	if err != nil {
 		return nil, err
 	}
-	in := decode(r.Properties)
-	if r.Preview {
-		return &pulumirpc.CreateResponse{Properties: in.encode(k.preview(in.value))}, nil
+	planned, err := k.plan(decode(r.Properties), nil)
+	if err != nil || r.Preview {
+		return &pulumirpc.CreateResponse{Properties: encode(planned)}, err
 	}
-	ctx, stop := p.limit(ctx, r.Timeout)
+	ctx, stop := p.cancelable(ctx)
 	defer stop()
-	id, out, err := k.create(p, ctx, in.value)
-	if err != nil {
+	if err := k.create(ctx, p, planned); err != nil {
 		return nil, err
 	}
-	return &pulumirpc.CreateResponse{Id: id, Properties: in.encode(merge(in.value, out))}, nil
+	return &pulumirpc.CreateResponse{Id: text(planned, "id"), Properties: encode(planned)}, nil
 }
 
-func (k resource) preview(in object) object {
-	unknown := object{}
-	for _, name := range k.outputs {
-		unknown[name] = unknownID
-	}
-	return merge(in, unknown)
-}
-
-func (p *Provider) Update(ctx context.Context, r *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
+func (p *provider) Update(ctx context.Context, r *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
 	k, err := kind(r.Urn)
 	if err != nil {
 		return nil, err
 	}
-	in, out := decode(r.News), decode(r.Olds).value
-	if r.Preview {
-		return &pulumirpc.UpdateResponse{Properties: in.encode(k.preview(in.value))}, nil
+	old := decode(r.Olds)
+	planned, err := k.plan(decode(r.News), old)
+	if err != nil || r.Preview {
+		return &pulumirpc.UpdateResponse{Properties: encode(planned)}, err
 	}
-	ctx, stop := p.limit(ctx, r.Timeout)
+	ctx, stop := p.cancelable(ctx)
 	defer stop()
 	if k.update != nil {
-		if out, err = k.update(p, ctx, in.value, out); err != nil {
+		if err := k.update(ctx, p, planned, old); err != nil {
 			return nil, err
 		}
 	}
-	return &pulumirpc.UpdateResponse{Properties: in.encode(merge(out, in.value))}, nil
+	return &pulumirpc.UpdateResponse{Properties: encode(planned)}, nil
 }
 
-func (p *Provider) Read(_ context.Context, r *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
+// Read is a no-op for every resource of the provider, so drift is never seen.
+func (p *provider) Read(_ context.Context, r *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
 	return &pulumirpc.ReadResponse{Id: r.Id, Properties: r.Properties, Inputs: r.Inputs}, nil
 }
 
-func (p *Provider) Delete(ctx context.Context, r *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
+func (p *provider) Delete(ctx context.Context, r *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
 	k, err := kind(r.Urn)
-	if err != nil {
-		return nil, err
-	}
-	ctx, stop := p.limit(ctx, r.Timeout)
-	defer stop()
-	if k.remove != nil {
-		err = k.remove(p, ctx, decode(r.Properties).value)
+	if err == nil && k.remove != nil {
+		ctx, stop := p.cancelable(ctx)
+		defer stop()
+		err = k.remove(ctx, decode(r.Properties))
 	}
 	return &emptypb.Empty{}, err
 }
 
-func (p *Provider) Invoke(ctx context.Context, r *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
+// Invoke returns no secrets: the bridge strips them (pkg/pf/tfbridge/provider_invoke.go).
+func (p *provider) Invoke(ctx context.Context, r *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
 	f, ok := functions[r.Tok]
 	if !ok {
-		return nil, fmt.Errorf("no such function: %s", r.Tok)
+		return nil, fmt.Errorf("no such function in the sandbox: %s", r.Tok)
 	}
-	in := decode(r.Args)
-	out, err := f(p, ctx, in.value)
-	var bad *invalid
-	if errors.As(err, &bad) {
-		return &pulumirpc.InvokeResponse{Failures: []*pulumirpc.CheckFailure{{Property: bad.property, Reason: bad.Error()}}}, nil
-	} else if err != nil {
+	state := decode(r.Args)
+	if err := f(ctx, p, state); err != nil {
 		return nil, err
 	}
-	return &pulumirpc.InvokeResponse{Return: in.encode(merge(in.value, out))}, nil
+	return &pulumirpc.InvokeResponse{Return: wire(state, false).GetStructValue()}, nil
 }
 
-type invalid struct {
-	property string
-	error
-}
-
-// limit ends a request at its timeout (10 minutes unless set) or when canceled.
-func (p *Provider) limit(ctx context.Context, s float64) (context.Context, func()) {
-	if s == 0 {
-		s = 600
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(s*float64(time.Second)))
+func (p *provider) cancelable(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(p.ctx, cancel)
 	return ctx, func() { stop(); cancel() }
 }
 
-func merge(a, b object) object {
-	out := object{}
-	for _, m := range []object{a, b} {
-		for k, v := range m {
-			out[k] = v
-		}
-	}
-	return out
-}
-
-func text(m object, k string) string  { s, _ := m[k].(string); return s }
-func child(m object, k string) object { c, _ := m[k].(object); return c }
-func texts(m object, k string) []string {
-	l, _ := m[k].([]any)
-	var out []string
-	for _, e := range l {
-		if s, ok := e.(string); ok {
-			out = append(out, s)
-		}
-	}
-	return out
-}
+// retryLimit is the timeout of the provider's operations.
+const retryLimit = 10 * time.Minute
 
 func main() {
 	log.SetFlags(0)
@@ -243,8 +217,8 @@ func main() {
 		log.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	srv := grpc.NewServer(grpc.MaxRecvMsgSize(400 << 20))
-	pulumirpc.RegisterResourceProviderServer(srv, &Provider{ctx: ctx, cancel: cancel})
-	fmt.Fprintln(os.Stdout, l.Addr().(*net.TCPAddr).Port)
-	log.Fatal(srv.Serve(l))
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(400 << 20))
+	pulumirpc.RegisterResourceProviderServer(server, &provider{ctx: ctx, cancel: cancel})
+	fmt.Println(l.Addr().(*net.TCPAddr).Port)
+	log.Fatal(server.Serve(l))
 }
