@@ -54,6 +54,8 @@ export interface PoolDeclaration {
   readonly count: number;
   readonly architecture: string;
   readonly zones: readonly string[];
+  /** Nova server group policy of the pool; `none`: no group. */
+  readonly placement: "soft-anti-affinity" | "anti-affinity" | "none";
   /** Extension name -> what was declared for it. */
   readonly extensions: Readonly<Record<string, unknown>>;
   readonly boot:

@@ -1,0 +1,28 @@
+export type {
+  ApiArgs,
+  BootArgs,
+  ControlPlaneArgs,
+  DataVolumeArgs,
+  ExistingNetworkArgs,
+  ExternalEndpointArgs,
+  ImageSourceArgs,
+  LoadBalancerEndpointArgs,
+  NewNetworkArgs,
+  NodePoolArgs,
+  PoolArgs,
+  TaintArgs,
+  TalosClusterArgs,
+} from "./arguments";
+export { ClusterNetwork } from "./clusternetwork";
+export type { ClusterNetworkArgs } from "./clusternetwork";
+export { InvalidArguments } from "./errors";
+export type { ClusterHandle } from "./handle";
+export { NodePool } from "./nodepool";
+export type { NodePoolComponentArgs } from "./nodepool";
+export type { NodeOutput } from "./nodes";
+export { TalosCluster } from "./taloscluster";
+export { TalosImage } from "./talosimage";
+export type { TalosImageArgs } from "./talosimage";
+export type { Extensions } from "../lib/talos/extensions";
+export type { Schematic } from "../lib/talos/schematic";
+export type { Problem } from "../lib/problem";

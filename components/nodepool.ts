@@ -1,0 +1,82 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { poolProblems } from "../lib/rules/pool";
+import type { ImageSourceArgs, PoolArgs } from "./arguments";
+import { declarePool } from "./declare";
+import { refuse } from "./errors";
+import type { ClusterHandle } from "./handle";
+import { createPorts, createServers } from "./nodes";
+import type { NodeOutput } from "./nodes";
+import { createPoolImage, planPool, poolConfiguration } from "./pool";
+import type { TalosImage } from "./talosimage";
+
+/** Arguments of {@link NodePool}. */
+export interface NodePoolComponentArgs extends PoolArgs {
+  /** The cluster to join: a `TalosCluster`, or the same facts from another stack. */
+  cluster: ClusterHandle;
+  /** Name of the pool, part of the servers' names. Default: the resource name. */
+  poolName?: string;
+  /** An image that was made from the pool's schematic already. Default: the pool makes its own. */
+  image?: TalosImage;
+  /** Where the pool's own image comes from. */
+  images?: ImageSourceArgs;
+  /** Property path of the pool in messages. Default: the pool's name. */
+  path?: string;
+}
+
+/**
+ * Workers of one kind: ports, servers and data volumes, with an image that holds exactly the
+ * extensions that the pool's machine configuration activates.
+ */
+export class NodePool extends pulumi.ComponentResource {
+  /** What was made, by node. */
+  declare readonly nodes: pulumi.Output<NodeOutput[]>;
+  /** The image that new servers boot from. */
+  declare readonly image: TalosImage;
+
+  constructor(name: string, args: NodePoolComponentArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("talos-openstack:index:NodePool", name, {}, opts);
+    const { cluster } = args;
+    const poolName = args.poolName ?? name;
+    const declaration = declarePool(args.path ?? poolName, poolName, "worker", args);
+    refuse(`NodePool "${name}"`, poolProblems(declaration, cluster), this);
+
+    const plan = planPool(declaration, args, cluster);
+    this.image =
+      args.image ??
+      createPoolImage(plan, { ...args.images, cluster, prefix: cluster.clusterName }, this);
+    const nodes = {
+      cluster,
+      declaration,
+      pool: args,
+      image: this.image,
+      securityGroupId: cluster.workerSecurityGroupId,
+      kernelModules: plan.activation.kernelModules,
+    };
+    const ports = createPorts(nodes, this);
+    const servers = createServers(
+      {
+        ...nodes,
+        ports,
+        userData: poolConfiguration(plan, cluster, this.image, [], this),
+        dependsOn: [...cluster.networkReachable],
+        chained: false,
+      },
+      this,
+    );
+    this.nodes = pulumi.all(
+      ports.map(({ serverName, address }, index) =>
+        pulumi.output({
+          name: serverName,
+          pool: poolName,
+          role: "worker" as const,
+          address,
+          reachedAt: address,
+          serverId: servers[index]?.id ?? "",
+          schematic: this.image.schematicId,
+        }),
+      ),
+    );
+    this.registerOutputs({ nodes: this.nodes });
+  }
+}

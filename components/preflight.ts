@@ -1,0 +1,138 @@
+import * as openstack from "@pulumi/openstack";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { ClusterDeclaration, PoolDeclaration } from "../lib/declaration";
+import { known } from "../lib/evidence";
+import type { Fact } from "../lib/evidence";
+import { quotaProblems } from "../lib/openstack/quotas";
+import type { QuotaLimit, QuotaLimits, QuotaNeeds } from "../lib/openstack/quotas";
+import type { Problem } from "../lib/problem";
+import { flavorProblems } from "../lib/rules/flavor";
+import type { TalosClusterArgs } from "./arguments";
+import { refuse } from "./errors";
+import { poolTags } from "./nodes";
+
+interface PoolFacts {
+  readonly declaration: PoolDeclaration;
+  readonly flavor: openstack.compute.GetFlavorResult;
+  /** Nodes of the pool that are there already, by the tags of their ports. */
+  readonly existing: number;
+}
+
+/**
+ * Asks the cloud what arguments alone cannot tell: do flavors fit Talos, is there quota for what is
+ * to be created? Everything that is wrong is refused at once. What the cloud does not tell is said
+ * and judged no further.
+ *
+ * @returns An output that is there once nothing stands in the way. What is created first waits for it.
+ */
+export function preflight(
+  declaration: ClusterDeclaration,
+  args: TalosClusterArgs,
+  resource: pulumi.Resource,
+): pulumi.Output<void> {
+  const options = { parent: resource };
+  const pools = declaration.pools.map((pool) => {
+    const poolArgs = pool.role === "controlplane" ? args.controlPlane : args.pools?.[pool.name];
+    return poolFacts(declaration.name, pool, poolArgs?.flavor ?? "", options);
+  });
+  const facts = pulumi.all([pulumi.all(pools), readQuotas(resource, options)]);
+  return facts.apply(([all, quotas]) => {
+    refuse(
+      `TalosCluster "${declaration.name}"`,
+      [
+        ...all.flatMap(({ declaration: pool, flavor }) => judgeFlavor(declaration, pool, flavor)),
+        ...quotaProblems(needs(declaration, all), quotas),
+      ],
+      resource,
+    );
+  });
+}
+
+function poolFacts(
+  clusterName: string,
+  declaration: PoolDeclaration,
+  flavorName: pulumi.Input<string>,
+  options: pulumi.InvokeOptions,
+): pulumi.Output<PoolFacts> {
+  const flavor = openstack.compute.getFlavorOutput({ name: flavorName }, options);
+  const ports = openstack.networking.getPortIdsOutput(
+    { tags: poolTags(clusterName, declaration.name) },
+    options,
+  );
+  return pulumi
+    .all([flavor, ports])
+    .apply(([found, { ids }]) => ({ declaration, flavor: found, existing: ids.length }));
+}
+
+function judgeFlavor(
+  cluster: ClusterDeclaration,
+  pool: PoolDeclaration,
+  { name, disk, ram, vcpus }: openstack.compute.GetFlavorResult,
+): Problem[] {
+  return flavorProblems({
+    path: pool.path,
+    role: pool.role,
+    talosVersion: cluster.talosVersion,
+    bootsFromVolume: pool.boot.kind === "volume",
+    flavor: { name: name ?? "", diskGiB: disk ?? 0, ramMiB: ram ?? 0, vcpus: vcpus ?? 0 },
+  });
+}
+
+/** What is still to be created, in the units of the quotas. */
+function needs(cluster: ClusterDeclaration, pools: readonly PoolFacts[]): QuotaNeeds {
+  const toCreate = pools.map(({ declaration, flavor, existing }) => ({
+    declaration,
+    flavor,
+    count: Math.max(declaration.count - existing, 0),
+  }));
+  const sum = (value: (pool: (typeof toCreate)[number]) => number) =>
+    toCreate.reduce((total, pool) => total + value(pool), 0);
+  const grouped = pools.filter(({ declaration }) => declaration.placement !== "none");
+  const isNew = pools.every(({ existing }) => existing === 0);
+  const balancers = isNew && cluster.api.endpoint.kind === "loadBalancer" ? 1 : 0;
+  const routers = isNew && cluster.network.kind === "new" ? 1 : 0;
+  return {
+    instances: sum(({ count }) => count),
+    cores: sum(({ count, flavor }) => count * (flavor.vcpus ?? 0)),
+    ram: sum(({ count, flavor }) => count * (flavor.ram ?? 0)),
+    // The router's interface and the load balancer's address are ports, too.
+    ports: sum(({ count }) => count) + balancers + routers,
+    serverGroups: grouped.filter(({ existing }) => existing === 0).length,
+    serverGroupMembers: Math.max(0, ...grouped.map(({ declaration }) => declaration.count)),
+  };
+}
+
+/** Usage of ports is counted; the other network quotas show no usage to a tenant. */
+async function readQuotas(
+  resource: pulumi.Resource,
+  options: pulumi.InvokeOptions,
+): Promise<QuotaLimits> {
+  try {
+    const scope = await openstack.identity.getAuthScope({ name: "preflight" }, options);
+    const { projectId } = scope;
+    const [compute, network, ports] = await Promise.all([
+      openstack.compute.getLimitsV2({ projectId }, options),
+      openstack.networking.getQuotaV2({ projectId }, options),
+      openstack.networking.getPortIds({ projectId }, options),
+    ]);
+    return {
+      instances: quota(compute.maxTotalInstances, compute.totalInstancesUsed),
+      cores: quota(compute.maxTotalCores, compute.totalCoresUsed),
+      ram: quota(compute.maxTotalRamSize, compute.totalRamUsed),
+      serverGroups: quota(compute.maxServerGroups, compute.totalServerGroupsUsed),
+      serverGroupMembers: quota(compute.maxServerGroupMembers, 0),
+      ports: quota(network.port, ports.ids.length),
+    };
+  } catch (error) {
+    await pulumi.log.warn(
+      `Quotas could not be read, so they are not checked: ${String(error)}`,
+      resource,
+    );
+    return {};
+  }
+}
+
+function quota(limit: number, used: number): Fact<QuotaLimit> {
+  return known({ limit, used });
+}

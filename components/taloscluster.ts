@@ -1,0 +1,268 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as talos from "@pulumiverse/talos";
+
+import type { ClusterDeclaration, PoolDeclaration } from "../lib/declaration";
+import { clusterProblems } from "../lib/rules/declaration";
+import { clusterPatch } from "../lib/talos/patches";
+import { schematicId } from "../lib/talos/schematic";
+import { minorOf, parseTalosVersion } from "../lib/talos/versions";
+import type { PoolArgs, TalosClusterArgs } from "./arguments";
+import { ClusterNetwork } from "./clusternetwork";
+import { ControlPlane, ControlPlaneAddresses } from "./controlplane";
+import { declareCluster } from "./declare";
+import { ApiEndpoint } from "./endpoint";
+import { refuse } from "./errors";
+import type { ClusterHandle } from "./handle";
+import { NodePool } from "./nodepool";
+import type { NodeOutput } from "./nodes";
+import { createPoolImage, planPool } from "./pool";
+import type { PoolPlan } from "./pool";
+import { preflight } from "./preflight";
+import type { TalosImage } from "./talosimage";
+
+/**
+ * A Talos cluster on OpenStack: images, network, security groups, endpoint, control planes and
+ * worker pools, from one declaration. What is wrong with the arguments is refused at preview, all
+ * at once, before anything is created.
+ */
+export class TalosCluster extends pulumi.ComponentResource implements ClusterHandle {
+  declare readonly clusterName: string;
+  declare readonly talosVersion: string;
+  declare readonly kubernetesVersion: string;
+  declare readonly configContract: string;
+  declare readonly clusterEndpoint: pulumi.Output<string>;
+  declare readonly machineSecrets: pulumi.Output<talos.types.output.machine.MachineSecrets>;
+  declare readonly networkId: pulumi.Output<string>;
+  declare readonly subnetId: pulumi.Output<string>;
+  declare readonly workerSecurityGroupId: pulumi.Output<string>;
+  declare readonly configPatches: readonly pulumi.Input<string>[];
+  declare readonly deletionProtection: boolean;
+  declare readonly networkReachable: pulumi.Resource[];
+
+  /** Images by schematic, one for each distinct schematic and architecture. */
+  declare readonly images: readonly TalosImage[];
+  /** All nodes, control planes first. */
+  declare readonly nodes: pulumi.Output<NodeOutput[]>;
+  /** Configuration of talosctl: endpoints are the control planes, nodes are all nodes. Secret. */
+  declare readonly talosconfig: pulumi.Output<string>;
+
+  constructor(name: string, args: TalosClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("talos-openstack:index:TalosCluster", name, {}, opts);
+    const declaration = declareCluster(name, args);
+    refuse(`TalosCluster "${name}"`, clusterProblems(declaration), this);
+    this.clusterName = declaration.name;
+    this.talosVersion = declaration.talosVersion;
+    this.kubernetesVersion = declaration.kubernetesVersion;
+    this.configContract = declaration.configContract;
+    this.deletionProtection = args.deletionProtection ?? true;
+    this.configPatches = clusterPatches(args, declaration);
+
+    const allowed = preflight(declaration, args, this);
+    const plans = declaration.pools.map((pool) =>
+      planPool(pool, poolArgsOf(pool, args), declaration),
+    );
+    const images = createImages(plans, declaration, args, this);
+    const network = createNetwork(declaration, args, allowed, this);
+    this.networkId = network.networkId;
+    this.subnetId = network.subnetId;
+    this.workerSecurityGroupId = network.workerSecurityGroupId;
+    this.networkReachable = network.reachable;
+
+    const secrets = this.createSecrets();
+    this.machineSecrets = pulumi.secret(secrets.machineSecrets);
+    const endpoint = new ApiEndpoint(
+      this.clusterName,
+      {
+        clusterName: this.clusterName,
+        endpoint: args.api.endpoint ?? { kind: "loadBalancer" },
+        network,
+        externalNetwork: publicNetwork(args),
+        from: args.api.from,
+      },
+      { parent: this },
+    );
+    this.clusterEndpoint = endpoint.url;
+
+    const controlPlane = this.createControlPlane(plans, images, network, endpoint, args);
+    const workers = this.createWorkers(plans, images, args);
+
+    this.images = [...new Set(images.values())];
+    this.nodes = pulumi
+      .all([controlPlane.nodes, ...workers.map((pool) => pool.nodes)])
+      .apply((pools) => pools.flat());
+    this.talosconfig = this.createTalosconfig(secrets);
+    this.registerOutputs({
+      clusterEndpoint: this.clusterEndpoint,
+      nodes: this.nodes,
+      talosconfig: this.talosconfig,
+    });
+  }
+
+  /**
+   * Keys and tokens of the cluster. They never change by themselves: the provider would make new
+   * ones if the version that they were made for went down, so that version stays what it was.
+   */
+  private createSecrets(): talos.machine.Secrets {
+    return new talos.machine.Secrets(
+      this.clusterName,
+      { talosVersion: `v${this.configContract}` },
+      {
+        parent: this,
+        protect: this.deletionProtection,
+        retainOnDelete: true,
+        ignoreChanges: ["talosVersion"],
+        additionalSecretOutputs: ["machineSecrets", "clientConfiguration"],
+      },
+    );
+  }
+
+  private createControlPlane(
+    plans: readonly PoolPlan[],
+    images: Images,
+    network: ClusterNetwork,
+    endpoint: ApiEndpoint,
+    args: TalosClusterArgs,
+  ): ControlPlane {
+    const plan = plans.find(({ declaration }) => declaration.role === "controlplane");
+    if (plan === undefined) {
+      throw new Error("A declaration always holds a control plane.");
+    }
+    const common = {
+      cluster: this,
+      plan,
+      image: imageOf(plan, images),
+      securityGroupId: network.controlPlaneSecurityGroupId,
+    };
+    const name = `${this.clusterName}-${plan.declaration.name}`;
+    const addresses = new ControlPlaneAddresses(
+      name,
+      { ...common, externalNetwork: publicNetwork(args) },
+      { parent: this },
+    );
+    return new ControlPlane(name, { ...common, addresses, endpoint }, { parent: this });
+  }
+
+  private createWorkers(
+    plans: readonly PoolPlan[],
+    images: Images,
+    args: TalosClusterArgs,
+  ): NodePool[] {
+    return plans
+      .filter(({ declaration }) => declaration.role === "worker")
+      .map(
+        (plan) =>
+          new NodePool(
+            `${this.clusterName}-${plan.declaration.name}`,
+            {
+              ...plan.pool,
+              cluster: this,
+              poolName: plan.declaration.name,
+              path: plan.declaration.path,
+              image: imageOf(plan, images),
+            },
+            { parent: this },
+          ),
+      );
+  }
+
+  private createTalosconfig(secrets: talos.machine.Secrets): pulumi.Output<string> {
+    const reachedAt = (role: NodeOutput["role"]) =>
+      this.nodes.apply((nodes) =>
+        nodes.filter((node) => node.role === role).map((node) => node.reachedAt),
+      );
+    const configuration = talos.client.getConfigurationOutput(
+      {
+        clusterName: this.clusterName,
+        clientConfiguration: secrets.clientConfiguration,
+        endpoints: reachedAt("controlplane"),
+        nodes: this.nodes.apply((nodes) => nodes.map((node) => node.address)),
+      },
+      { parent: this },
+    );
+    return pulumi.secret(configuration.talosConfig);
+  }
+}
+
+type Images = ReadonlyMap<string, TalosImage>;
+
+/** Pools share an image when schematic and architecture are the same; the version always is. */
+function imageKey({ declaration, schematic }: PoolPlan): string {
+  return `${schematicId(schematic)}-${declaration.architecture}`;
+}
+
+function createImages(
+  plans: readonly PoolPlan[],
+  cluster: ClusterDeclaration,
+  args: TalosClusterArgs,
+  parent: pulumi.Resource,
+): Images {
+  const images = new Map<string, TalosImage>();
+  for (const plan of plans) {
+    const key = imageKey(plan);
+    if (!images.has(key)) {
+      const source = { ...args.images, cluster, prefix: cluster.name };
+      images.set(key, createPoolImage(plan, source, parent));
+    }
+  }
+  return images;
+}
+
+function imageOf(plan: PoolPlan, images: Images): TalosImage {
+  const image = images.get(imageKey(plan));
+  if (image === undefined) {
+    throw new Error(`No image was made for ${plan.declaration.path}.`);
+  }
+  return image;
+}
+
+function createNetwork(
+  declaration: ClusterDeclaration,
+  args: TalosClusterArgs,
+  allowed: pulumi.Output<void>,
+  parent: pulumi.Resource,
+): ClusterNetwork {
+  const version = parseTalosVersion(declaration.talosVersion);
+  const talosMinor = version && minorOf(version);
+  if (talosMinor === undefined) {
+    throw new Error(`Talos ${declaration.talosVersion} was not refused.`);
+  }
+  return new ClusterNetwork(
+    declaration.name,
+    {
+      // The first objects wait until nothing stands in the way of the others.
+      clusterName: allowed.apply(() => declaration.name),
+      network: args.network,
+      ports: {
+        cni: args.cni ?? "flannel",
+        talosMinor,
+        apiFrom: args.api.from,
+        loadBalancer: declaration.api.endpoint.kind === "loadBalancer",
+      },
+    },
+    { parent },
+  );
+}
+
+/** Floating IPs come from here, unless Pulumi runs inside the network. */
+function publicNetwork(args: TalosClusterArgs): string | undefined {
+  return args.api.runsInside ? undefined : args.network.externalNetwork;
+}
+
+function poolArgsOf(pool: PoolDeclaration, args: TalosClusterArgs): PoolArgs {
+  const poolArgs = pool.role === "controlplane" ? args.controlPlane : args.pools?.[pool.name];
+  if (poolArgs === undefined) {
+    throw new Error(`No arguments for ${pool.path}.`);
+  }
+  return poolArgs;
+}
+
+function clusterPatches(args: TalosClusterArgs, declaration: ClusterDeclaration) {
+  return [
+    clusterPatch({
+      cni: args.cni ?? "flannel",
+      podCidrs: declaration.network.podCidrs,
+      serviceCidrs: declaration.network.serviceCidrs,
+    }),
+    ...(args.configPatches ?? []),
+  ];
+}

@@ -1,0 +1,126 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+
+import { root } from "./stack";
+
+/** Objects of all projects that a destroyed stack must not leave behind, by kind. */
+export type Left = Record<string, unknown[]>;
+
+/** A write that an API or the factory logged. */
+export interface Write {
+  readonly service: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+}
+
+/** Runs the sandbox's front command. */
+export function sandbox(...args: string[]): string {
+  return execFileSync(join(root, "sandbox/sandbox"), args, { encoding: "utf8" });
+}
+
+/** What is left in the cloud, over all projects, without what the operator made. */
+export function left(): Left {
+  return JSON.parse(sandbox("left")) as Left;
+}
+
+/** True when nothing is left. */
+export function isEmpty(objects: Left): boolean {
+  return Object.values(objects).every((list) => list.length === 0);
+}
+
+/** Writes that OpenStack and the factory logged since a moment, in seconds since the epoch. */
+export function writesSince(seconds: number): Write[] {
+  return sandbox("writes", "--since", String(seconds))
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Write);
+}
+
+interface Token {
+  readonly id: string;
+  readonly endpoints: ReadonlyMap<string, string>;
+}
+
+/** OpenStack's APIs as one project sees them. */
+export class Cloud {
+  private token?: Promise<Token>;
+
+  constructor(private readonly user: "demo" | "admin" = "demo") {}
+
+  /** GET of a service's path; the body as JSON. */
+  async get<T>(service: string, path: string): Promise<T> {
+    return this.request<T>("GET", service, path);
+  }
+
+  async request<T>(method: string, service: string, path: string, body?: unknown): Promise<T> {
+    this.token ??= this.authenticate();
+    const { id, endpoints } = await this.token;
+    const response = await fetch(`${endpoints.get(service) ?? ""}${path}`, {
+      method,
+      headers: {
+        "X-Auth-Token": id,
+        "Content-Type": "application/json",
+        "OpenStack-API-Version": "compute 2.93",
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) {
+      throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    }
+    return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** Names of a server's instance actions (`create`, `rebuild`, `resize` …), oldest first. */
+  async actions(serverId: string): Promise<string[]> {
+    const { instanceActions } = await this.get<{ instanceActions: { action: string }[] }>(
+      "compute",
+      `/servers/${serverId}/os-instance-actions`,
+    );
+    return instanceActions.map(({ action }) => action).reverse();
+  }
+
+  /** Servers of the project by name. */
+  async servers(): Promise<Map<string, Server>> {
+    const { servers } = await this.get<{ servers: Server[] }>("compute", "/servers/detail");
+    return new Map(servers.map((server) => [server.name, server]));
+  }
+
+  private async authenticate(): Promise<Token> {
+    const domain = { id: "default" };
+    const response = await fetch("http://127.0.0.1:5000/v3/auth/tokens", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({
+        auth: {
+          identity: {
+            methods: ["password"],
+            password: { user: { name: this.user, password: this.user, domain } },
+          },
+          scope: { project: { name: this.user, domain } },
+        },
+      }),
+    });
+    const { token } = (await response.json()) as {
+      token: { catalog: { type: string; endpoints: { interface: string; url: string }[] }[] };
+    };
+    const endpoints = token.catalog.map(({ type, endpoints: urls }): [string, string] => [
+      type,
+      urls.find((endpoint) => endpoint.interface === "public")?.url ?? "",
+    ]);
+    return {
+      id: response.headers.get("X-Subject-Token") ?? "",
+      endpoints: new Map(endpoints),
+    };
+  }
+}
+
+/** A server as Nova shows it. */
+export interface Server {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly metadata: Record<string, string>;
+  readonly flavor: { readonly original_name: string };
+}
