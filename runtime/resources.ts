@@ -29,7 +29,7 @@ function provider(name: Name): pulumi.dynamic.ResourceProvider {
 const bootRecordProvider = provider("bootRecord");
 const readinessProvider = provider("readiness");
 // Part of the types, and with them of the URNs: never to be changed.
-const module = "talos-openstack";
+const typeModule = "talos-openstack";
 
 /** Arguments of {@link BootRecord}. */
 export interface BootRecordArgs {
@@ -46,7 +46,7 @@ export interface BootRecordArgs {
 export class BootRecord extends pulumi.dynamic.Resource {
   constructor(name: string, args: BootRecordArgs, opts?: pulumi.CustomResourceOptions) {
     const inputs = { nodes: args.nodes, replace: args.replace ?? [] };
-    super(bootRecordProvider, name, inputs, opts, module, "BootRecord");
+    super(bootRecordProvider, name, inputs, opts, typeModule, "BootRecord");
   }
 }
 
@@ -74,7 +74,7 @@ export class ReadinessGate extends pulumi.dynamic.Resource {
       name,
       inputs,
       pulumi.mergeOptions(opts, secrets),
-      module,
+      typeModule,
       "ReadinessGate",
     );
   }

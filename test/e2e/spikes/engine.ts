@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -10,6 +10,13 @@ export const repository = path.resolve(__dirname, "../../..");
 export interface Run {
   readonly status: number;
   readonly output: string;
+}
+
+/** What the command printed; fails with it when the command failed. */
+export async function succeeded(run: Promise<Run>): Promise<string> {
+  const { status, output } = await run;
+  if (status !== 0) throw new Error(`exit status ${status}:\n${output}`);
+  return output;
 }
 
 /** Runs a command with the sandbox's environment (engine, language host, Node.js). */
@@ -55,18 +62,18 @@ export class TemporaryProject {
   /**
    * @param fixture Folder whose content is copied.
    * @param subfolder Folder in the fixture that has the Pulumi.yaml.
-   * @param modules Where the programs find npm packages; default: the repository's node_modules.
+   * @param modules Where the programs find npm packages; default: the repository's
+   * node_modules; null: the caller makes it.
    */
   static async create(
     fixture: string,
     subfolder = ".",
-    modules: string | undefined = path.join(repository, "node_modules"),
+    modules: string | null = path.join(repository, "node_modules"),
   ): Promise<TemporaryProject> {
     const project = new TemporaryProject(subfolder);
     fs.cpSync(fixture, project.top, { recursive: true });
-    if (modules !== undefined) fs.symlinkSync(modules, path.join(project.top, "node_modules"));
-    const init = await project.pulumi(["stack", "init", "test"]);
-    if (init.status !== 0) throw new Error(init.output);
+    if (modules !== null) fs.symlinkSync(modules, path.join(project.top, "node_modules"));
+    await succeeded(project.pulumi(["stack", "init", "test"]));
     return project;
   }
 
@@ -97,10 +104,8 @@ export class TemporaryProject {
   }
 
   /** The text of the state, as it is stored: what is secret is encrypted in it. */
-  async state(): Promise<string> {
-    const { status, output } = await this.pulumi(["stack", "export"]);
-    if (status !== 0) throw new Error(output);
-    return output;
+  state(): Promise<string> {
+    return succeeded(this.pulumi(["stack", "export"]));
   }
 
   /** Resources in the state, without the stack and the providers. */
@@ -114,4 +119,30 @@ export class TemporaryProject {
   remove(): void {
     fs.rmSync(this.top, { recursive: true, force: true });
   }
+}
+
+let tarball: Promise<string> | undefined;
+
+/** Builds and packs the package, once for each test file. */
+export function packedPackage(): Promise<string> {
+  tarball ??= (async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "talos-openstack-tarball-"));
+    process.on("exit", () => fs.rmSync(folder, { recursive: true, force: true }));
+    const script = 'scripts/build.sh >&2 && exec node scripts/pack.mjs --to "$1"';
+    await succeeded(inSandbox(["bash", "-c", script, "bash", folder], { cwd: repository }));
+    return path.join(folder, fs.readdirSync(folder)[0] ?? "");
+  })();
+  return tarball;
+}
+
+/** Puts the packed package into a node_modules folder, beside links to the repository's packages. */
+export async function installedPackage(modules: string): Promise<void> {
+  const file = await packedPackage();
+  const target = path.join(modules, "pulumi-talos-openstack");
+  fs.mkdirSync(target, { recursive: true });
+  for (const name of fs.readdirSync(path.join(repository, "node_modules"))) {
+    if (name.startsWith(".") || name === "pulumi-talos-openstack") continue;
+    fs.symlinkSync(path.join(repository, "node_modules", name), path.join(modules, name));
+  }
+  execFileSync("tar", ["-xzf", file, "-C", target, "--strip-components=1"]);
 }
