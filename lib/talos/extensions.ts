@@ -1,0 +1,177 @@
+import { stringify } from "yaml";
+
+import type { TalosVersion } from "../evidence";
+import type { Architecture } from "../openstack/images";
+import type { Problem } from "../problem";
+import { describe } from "../report";
+import { extensionNames, extensionRow, moduleName } from "./catalogue";
+import type { Extensions, KernelModule, RuntimeClass } from "./catalogue";
+import { declarationProblems, readDeclared } from "./declaredextension";
+import type { Declared } from "./declaredextension";
+import type { ConfigurationForm } from "./versions";
+
+export * from "./catalogue";
+
+/** For which nodes extensions are activated. */
+export interface ActivationContext {
+  readonly talosVersion: TalosVersion;
+  readonly architecture: Architecture;
+  /** Form of the patches. */
+  readonly form: ConfigurationForm;
+  /** Property path of the extensions, for problems. Default: `extensions`. */
+  readonly path?: string;
+}
+
+/** A RuntimeClass and the extension that it belongs to. */
+export interface ActivatedRuntimeClass extends RuntimeClass {
+  readonly extension: string;
+}
+
+/** All that follows from a declaration of extensions. */
+export interface ActivationResult {
+  /** `siderolabs/…` for the schematic, sorted, each once. */
+  readonly officialExtensions: string[];
+  /** Strategic merge patches, YAML text; those of services may hold credentials. */
+  readonly configPatches: string[];
+  /** Glance properties of the image. */
+  readonly imageProperties: Record<string, string>;
+  /** RuntimeClasses to create in the cluster. */
+  readonly runtimeClasses: ActivatedRuntimeClass[];
+  /** Kernel modules that are loaded, with their parameters. */
+  readonly kernelModules: ReadonlyMap<string, readonly string[]>;
+  readonly warnings: string[];
+  readonly problems: Problem[];
+}
+
+/**
+ * Works out image, machine configuration, Glance properties and RuntimeClasses from a declaration
+ * of extensions. The order of the declaration has no influence. Extensions with a problem are left
+ * out of everything else.
+ */
+export function activate(
+  extensions: Extensions | Readonly<Record<string, unknown>>,
+  context: ActivationContext,
+): ActivationResult {
+  const path = context.path ?? "extensions";
+  const problems: Problem[] = [];
+  const declared: Declared[] = [];
+  const all = Object.entries(extensions)
+    .filter(([, value]) => value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  const names = all.map(([name]) => name);
+  for (const [name, value] of all) {
+    const row = extensionRow(name);
+    if (row === undefined || name.includes("/")) {
+      problems.push(unknownProblem(path, name));
+      continue;
+    }
+    const found = declarationProblems(`${path}.${name}`, name, value, row, context, names);
+    problems.push(...found);
+    if (found.length === 0) declared.push(readDeclared(name, value, row));
+  }
+  return { ...combine(declared, context.form), problems };
+}
+
+/**
+ * The declaration with every text that may hold a credential replaced by an empty one of the same
+ * place: image, modules and problems of the result are the same, its service patches are not.
+ */
+export function withoutTexts(extensions: Extensions<unknown>): Extensions {
+  const { tailscale } = extensions;
+  if (tailscale === undefined || typeof tailscale !== "object") return extensions as Extensions;
+  return {
+    ...extensions,
+    tailscale: {
+      ...(tailscale.environment && { environment: tailscale.environment.map(() => "REMOVED=") }),
+      ...(tailscale.configFiles && {
+        configFiles: tailscale.configFiles.map(({ mountPath }) => ({ mountPath, content: "" })),
+      }),
+    },
+  };
+}
+
+function combine(
+  declared: readonly Declared[],
+  form: ConfigurationForm,
+): Omit<ActivationResult, "problems"> {
+  const modules = mergeModules(declared.flatMap((extension) => extension.modules));
+  const sysctls = Object.fromEntries(declared.flatMap(({ sysctls }) => Object.entries(sysctls)));
+  return {
+    officialExtensions: declared.map(({ name }) => `siderolabs/${name}`),
+    configPatches: [
+      ...machinePatches(modules, sysctls, form),
+      ...declared.flatMap(({ service }) => (service === undefined ? [] : [stringify(service)])),
+    ],
+    imageProperties: Object.fromEntries(declared.flatMap(({ imageProperties }) => imageProperties)),
+    runtimeClasses: declared.flatMap(({ name, runtimeClasses }) =>
+      runtimeClasses.map((runtimeClass) => ({ ...runtimeClass, extension: name })),
+    ),
+    kernelModules: new Map(modules.map(({ name, parameters }) => [moduleName(name), parameters])),
+    warnings: declared.flatMap(({ warnings }) => warnings),
+  };
+}
+
+type FullModule = Required<KernelModule>;
+
+// A module that is named twice is loaded once, with the parameters of the last one that has any.
+function mergeModules(modules: readonly KernelModule[]): FullModule[] {
+  const merged = new Map<string, FullModule>();
+  for (const { name, parameters } of modules) {
+    const key = moduleName(name);
+    const previous = merged.get(key);
+    merged.set(key, {
+      name: previous?.name ?? name,
+      parameters: parameters ?? previous?.parameters ?? [],
+    });
+  }
+  return [...merged.values()];
+}
+
+function machinePatches(
+  modules: readonly FullModule[],
+  sysctls: Readonly<Record<string, string>>,
+  form: ConfigurationForm,
+): string[] {
+  const hasSysctls = Object.keys(sysctls).length > 0;
+  const plain = modules.map(({ name, parameters }) => ({
+    name,
+    ...(parameters.length === 0 ? {} : { parameters: [...parameters] }),
+  }));
+  switch (form) {
+    case "v1alpha1":
+      if (plain.length === 0 && !hasSysctls) return [];
+      return [
+        stringify({
+          machine: {
+            ...(plain.length === 0 ? {} : { kernel: { modules: plain } }),
+            ...(hasSysctls ? { sysctls } : {}),
+          },
+        }),
+      ];
+    case "documents":
+      return [
+        ...plain.map((module) =>
+          stringify({ apiVersion: "v1alpha1", kind: "KernelModuleConfig", ...module }),
+        ),
+        ...(hasSysctls
+          ? [stringify({ apiVersion: "v1alpha1", kind: "SysctlConfig", params: sysctls })]
+          : []),
+      ];
+  }
+}
+
+function unknownProblem(path: string, name: string): Problem {
+  const short = name.replace(/^siderolabs\//, "");
+  const known = short !== name && extensionRow(short) !== undefined;
+  return {
+    rule: "extension-known",
+    path: `${path}.${name}`,
+    found: describe(name),
+    required: known
+      ? `the name without siderolabs/: ${short}`
+      : `one of ${extensionNames.join(", ")}`,
+    fix: known
+      ? `Write ${short}.`
+      : "Correct the name; other extensions need an image that is given by its ID.",
+  };
+}
