@@ -123,11 +123,15 @@ def clean(cloud):
 
 
 def quota(cloud, *settings):
-    """Shows the tenant's quotas, or sets some: name=number, each name as its service's API has it."""
+    """Shows the tenant's quotas, sets some (name=number, each name as its service's API has it) or resets all."""
     project = cloud.identity.find_project(TENANT).id
-    places = (  # service, path, key of the body, headers
+    places = (  # service, path, key of the body
         (cloud.compute, f'/os-quota-sets/{project}', 'quota_set'), (cloud.block_storage, f'/os-quota-sets/{project}', 'quota_set'),
         (cloud.network, f'/quotas/{project}', 'quota'), (cloud.load_balancer, f'/lbaas/quotas/{project}', 'quota'))
+    if settings == ('reset',):
+        for service, path, _ in places:
+            openstack.exceptions.raise_from_response(service.delete(path))
+        return
     wanted = {name: int(value) for name, _, value in (s.partition('=') for s in settings)}
     known = []
     for service, path, key in places:
@@ -144,4 +148,8 @@ def quota(cloud, *settings):
 
 
 if __name__ == '__main__':
-    {task.__name__: task for task in (accounts, provision, clean, left, quota)}[sys.argv[1]](connect('admin'), *sys.argv[2:])
+    tasks = {task.__name__: task for task in (accounts, provision, clean, left, quota)}
+    try:
+        tasks[sys.argv[1]](connect('admin'), *sys.argv[2:])
+    except openstack.exceptions.HttpException as error:
+        sys.exit(f'sandbox: {error}')

@@ -22,6 +22,7 @@ octavia-api 127.0.0.1 9876
 factory 127.77.0.2 8080"
 
 # The environment of every service: Debian's Python, our plugins, no proxy, no files beside our sources.
+readonly USER_PATH=$PATH
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONPATH=$CLOUD/plugins PYTHONDONTWRITEBYTECODE=1
 export SANDBOX_CLOUD=$CLOUD SANDBOX_STATE=$STATE no_proxy=127.0.0.1,localhost
 export SANDBOX_NODE_COMMAND=${SANDBOX_NODE_COMMAND:-/usr/bin/python3 $CLOUD/node.py}
@@ -57,7 +58,10 @@ command_of() { # SERVICE: sets the array `command`
     cinder-*) command=("${run[@]}" "$1" "cinder.cmd.${1#cinder-}" "${cinder[@]}") ;;
     octavia-worker) command=(/usr/bin/octavia-worker --config-file "$etc/octavia/octavia-worker.conf") ;;
     dataplane) command=(/usr/bin/python3 "$CLOUD/dataplane.py") ;;
-    factory) command=("$(factory)" -listen 127.77.0.2:8080) ;;
+    factory)
+      command=("$(factory)" -addr 127.77.0.2:8080 -state "$STATE/factory" -access-log "$STATE/log/factory-access.log"
+        -extensions "$CLOUD/../data/extensions.json")
+      ;;
     databases) command=("$CLOUD/databases.sh") ;;
   esac
 }
@@ -68,7 +72,7 @@ uwsgi() { # SERVICE PORT SCRIPT [ARGUMENTS]
 }
 factory() { # the path of the Image Factory stand-in; fails while it is not built
   local folder
-  folder=$("$CLOUD/../install.sh" --list 2>/dev/null | sed -n 's/^factory //p')
+  folder=$(PATH=$USER_PATH "$CLOUD/../install.sh" --list 2>/dev/null | sed -n 's/^factory //p')
   [ -x "$folder/factory" ] && echo "$folder/factory"
 }
 
@@ -86,8 +90,9 @@ spawn() { # SERVICE: starts it detached, unless it runs; its log starts anew
   if running "$1" >/dev/null; then return; fi
   command_of "$1"
   if [ -e "$STATE/log/$1.log" ]; then mv -f "$STATE/log/$1.log" "$STATE/log/$1.log.1"; fi
+  rm -f "$STATE/pid/$1"
   setsid "$CLOUD/record.sh" "$STATE/pid/$1" "${command[@]}" >"$STATE/log/$1.log" 2>&1 </dev/null 9>&- &
-  for _ in {1..100}; do if [ "$STATE/pid/$1" -nt "$STATE/log/$1.log" ] || running "$1" >/dev/null; then break; fi; sleep 0.02; done
+  until [ -e "$STATE/pid/$1" ]; do sleep 0.02; done
 }
 
 failed() { # SERVICE WORDS...
@@ -113,6 +118,15 @@ http() { [[ $(curl -s -m 5 -o /dev/null -w '%{http_code}' "$1") =~ ^(200|300|401
 sql() { mariadb --no-defaults -N -uroot -S "$STATE/mariadb.sock" -e "$1"; }
 reported() { # DATABASE COUNT SECONDS: that many of its services have reported within the last SECONDS
   [ "$(sql "SELECT count(*) FROM $1.services WHERE NOT deleted AND coalesce(updated_at, created_at) >= utc_timestamp() - interval $3 second")" -ge "$2" ]
+}
+volume_pools() { # the volume scheduler knows its backend; a volume made earlier would get into ERROR
+  local answer token project
+  answer=$(curl -s -m 5 -i -H 'Content-Type: application/json' http://127.0.0.1:5000/v3/auth/tokens -d '{"auth": {
+    "identity": {"methods": ["password"], "password": {"user": {"name": "admin", "password": "admin", "domain": {"id": "default"}}}},
+    "scope": {"project": {"name": "admin", "domain": {"id": "default"}}}}}')
+  token=$(sed -n 's/^X-Subject-Token: \([^\r]*\).*/\1/Ip' <<<"$answer")
+  project=$(tail -n 1 <<<"$answer" | jq -r .token.project.id)
+  curl -s -m 5 -H "X-Auth-Token: $token" "http://127.0.0.1:8776/v3/$project/scheduler-stats/get_pools" | jq -e '.pools | length > 0'
 }
 
 foreign_ports() { # a line for each port that some other process holds

@@ -71,7 +71,7 @@ class ProcessDriver(fake.FakeDriver):
         except OSError:
             return None
 
-    def _update(self, uuid, **values):
+    def _update(self, uuid, /, **values):
         server = {**(self._read(uuid) or {}), **values}
         with open(self._path(uuid, 'server.json.new'), 'w') as file:
             json.dump(server, file, indent=1)
@@ -155,7 +155,7 @@ class ProcessDriver(fake.FakeDriver):
 
     def destroy(self, context, instance, network_info, block_device_info=None, destroy_disks=True, *args, **kwargs):
         server = self._read(instance.uuid)
-        if server and server['host'] == self._host:
+        if not server or server['host'] == self._host:
             self._stop(instance.uuid)
             if destroy_disks:
                 shutil.rmtree(self._path(instance.uuid), ignore_errors=True)
