@@ -1,0 +1,31 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
+
+import { Command } from "commander";
+
+/** Folder of the policy pack beside the bundled CLI. */
+export function policyPackFolder(cliFolder: string): string {
+  const folder = path.resolve(cliFolder, "../policies");
+  if (!fs.existsSync(path.join(folder, "PulumiPolicy.yaml"))) {
+    throw new Error(
+      `${folder}: found no PulumiPolicy.yaml; required the compiled policy pack. ` +
+        "Reinstall pulumi-talos-openstack, or build it with scripts/build.sh.",
+    );
+  }
+  return folder;
+}
+
+/** The command line. Exit status: 0 done, 2 could not be done. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("pulumi-talos-openstack");
+  program
+    .description("Tools for Talos clusters on OpenStack")
+    .version(process.env["PACKAGE_VERSION"] ?? "development");
+  program
+    .command("policy-path")
+    .description("print the folder of the policy pack, for pulumi's --policy-pack")
+    .action(() => {
+      console.log(policyPackFolder(__dirname));
+    });
+  await program.parseAsync([...argv]);
+}

@@ -1,0 +1,78 @@
+// Boot records as Pulumi's dynamic provider calls them.
+// Does not prove: that Pulumi calls them so (test/e2e/spikes/resource.test.ts); which changes are refused (test/lib/openstack/boot.test.ts).
+import { bootRecord } from "../../runtime";
+
+const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+function properties(flavor: string, more: object = {}) {
+  return {
+    nodes: {
+      "storage-0": {
+        path: "pools.storage",
+        fields: { flavor },
+        dataVolumes: [{ name: "tank", sizeGiB: 200 }],
+      },
+    },
+    replace: [],
+    ...more,
+  };
+}
+
+async function reasons(olds: object, news: object): Promise<string[]> {
+  const { failures, inputs } = await bootRecord.check({ ...olds }, { ...news });
+  expect(inputs).toEqual(news);
+  // An empty property: the engine would print the property's value.
+  for (const { property } of failures) expect(property).toBe("");
+  return failures.map(({ reason }) => reason);
+}
+
+test("a first record and an unchanged one are accepted", async () => {
+  expect(await reasons({}, properties("m1.large"))).toEqual([]);
+  expect(await reasons(properties("m1.large"), properties("m1.large"))).toEqual([]);
+});
+
+test("a refused change says path, found, required, fix and rule in one line", async () => {
+  const [reason, ...others] = await reasons(properties("m1.large"), properties("m1.xlarge"));
+  expect(others).toEqual([]);
+  expect(reason).toBe(
+    'pools.storage.flavor (storage-0): found "m1.xlarge"; required "m1.large", as the node was created: ' +
+      "Nova would resize all servers of the pool at the same time. Set it back, or replace the node with " +
+      'pools.storage.replace: ["storage-0"]; what is on its root disk is lost. (node-change-needs-replacement)',
+  );
+});
+
+test("a node listed for replacement may change", async () => {
+  const news = properties("m1.xlarge", { replace: ["storage-0"] });
+  expect(await reasons(properties("m1.large"), news)).toEqual([]);
+});
+
+test.each([
+  ["the nodes", { nodes: unknown, replace: [] }],
+  ["the flavor", properties(unknown)],
+  [
+    "a list of volumes",
+    { nodes: { "storage-0": { path: "p", fields: {}, dataVolumes: unknown } } },
+  ],
+  [
+    "one of the volumes",
+    { nodes: { "storage-0": { path: "p", fields: {}, dataVolumes: [unknown] } } },
+  ],
+  ["what to replace", { ...properties("m1.large"), replace: unknown }],
+])("passes over %s while not known", async (_, news) => {
+  expect(await reasons(properties("m1.large"), news)).toEqual([]);
+});
+
+test("diff looks at our own properties in any order, not at the provider's text", async () => {
+  const olds = { ...properties("m1.large"), __provider: "old" };
+  const { nodes, replace } = properties("m1.large");
+  expect(await bootRecord.diff("id", olds, { __provider: "new", replace, nodes })).toEqual({
+    changes: false,
+  });
+  expect(await bootRecord.diff("id", olds, properties("m1.xlarge"))).toEqual({ changes: true });
+});
+
+test("outputs are the inputs", async () => {
+  const inputs = properties("m1.large");
+  expect(await bootRecord.create(inputs)).toEqual({ id: "boot-record", outs: inputs });
+  expect(await bootRecord.update("id", {}, inputs)).toEqual({ outs: inputs });
+});
