@@ -73,6 +73,8 @@ export interface NodeEvidence {
   readonly schematic: Fact<SchematicFacts>;
   readonly installer: Fact<InstallerReference>;
   readonly configuration: Fact<MachineFacts>;
+  /** Glance properties of the image; absent where the reader has no access to Glance. */
+  readonly imageProperties?: Fact<Readonly<Record<string, string>>>;
 }
 
 /** A judgement: says what is wrong with what is there, passes over what it cannot see, never throws. */

@@ -183,9 +183,7 @@ export const bootMetadataKeys = [
 ] as const;
 
 /** Metadata of a new server: what it was created with, modules as a digest of 16 hex digits. */
-export function bootMetadata(
-  facts: BootFacts,
-): Record<(typeof bootMetadataKeys)[number], string> {
+export function bootMetadata(facts: BootFacts): Record<(typeof bootMetadataKeys)[number], string> {
   const modules = [...facts.modules]
     .map(([name, parameters]) => [name, ...parameters].join(" "))
     .sort();

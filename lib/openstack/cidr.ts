@@ -15,8 +15,7 @@ export interface Cidr {
 
 /** A range, or why a text is none and what may have been meant. */
 export type CidrResult =
-  | { readonly cidr: Cidr }
-  | { readonly error: string; readonly didYouMean?: string };
+  { readonly cidr: Cidr } | { readonly error: string; readonly didYouMean?: string };
 
 // ipaddr.js also reads `10.1`, `0x0a.0.0.1` and octal parts, in which people and Neutron differ.
 const strictIpv4 = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;

@@ -23,13 +23,7 @@ export type Peer =
 
 /** When a port is open. */
 export type PortCondition =
-  | "always"
-  | "flannel"
-  | "cilium"
-  | "kubespan"
-  | "bgp"
-  | "node-ports"
-  | "talos-1.14";
+  "always" | "flannel" | "cilium" | "kubespan" | "bgp" | "node-ports" | "talos-1.14";
 
 /** A port, or a range of ports, that nodes listen on. */
 export interface PortRow {
@@ -92,7 +86,8 @@ export const ports = {
     to: ["controlplane"],
     when: "always",
     description: "Kubernetes API",
-    reason: "Kubelets, KubePrism and host-network pods reach it directly, people through the endpoint.",
+    reason:
+      "Kubelets, KubePrism and host-network pods reach it directly, people through the endpoint.",
   },
   etcd: {
     protocol: "tcp",

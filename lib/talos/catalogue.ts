@@ -113,8 +113,7 @@ export interface ExtensionService {
   readonly id: string;
   /** What it waits for until the extension is activated. */
   readonly waitsFor:
-    | { readonly kind: "path"; readonly path: string }
-    | { readonly kind: "configuration" };
+    { readonly kind: "path"; readonly path: string } | { readonly kind: "configuration" };
   /** First and last minor with this service; absent: no bound. */
   readonly from?: TalosMinor;
   readonly until?: TalosMinor;
@@ -267,9 +266,7 @@ export const extensionNames = (Object.keys(extensionTable) as ExtensionName[]).s
 /** Row of an extension, named with or without `siderolabs/`; undefined for one that is not known. */
 export function extensionRow(name: string): ExtensionRow | undefined {
   const short = name.replace(/^siderolabs\//, "");
-  return Object.hasOwn(extensionTable, short)
-    ? extensionTable[short as ExtensionName]
-    : undefined;
+  return Object.hasOwn(extensionTable, short) ? extensionTable[short as ExtensionName] : undefined;
 }
 
 /** Name of a kernel module as the kernel lists it: `-` and `_` are the same. */

@@ -27,7 +27,12 @@ export function readConfiguration(text: string): ConfigurationResult {
   try {
     const facts = new FactsReader();
     // As texts: Talos reads `1` and `0x1` where it wants a text as what is written there.
-    const options = { schema: "failsafe", merge: true, uniqueKeys: false, logLevel: "silent" } as const;
+    const options = {
+      schema: "failsafe",
+      merge: true,
+      uniqueKeys: false,
+      logLevel: "silent",
+    } as const;
     const parsed = parseAllDocuments(text, options);
     for (const [index, document] of [...parsed].entries()) {
       const error = readDocument(document, facts);

@@ -73,21 +73,55 @@ export function activate(
 }
 
 /**
- * The declaration with every text that may hold a credential replaced by an empty one of the same
- * place: image, modules and problems of the result are the same, its service patches are not.
+ * The declaration with every text of a service configuration replaced by a placeholder: image,
+ * modules and problems of {@link activate} stay the same, and its service patches hold no
+ * credentials. Values of another shape are left as they are, for {@link activate} to refuse.
  */
-export function withoutTexts(extensions: Extensions<unknown>): Extensions {
-  const { tailscale } = extensions;
-  if (tailscale === undefined || typeof tailscale !== "object") return extensions as Extensions;
+export function withoutTexts(
+  extensions: Extensions<unknown> | Readonly<Record<string, unknown>>,
+): Extensions {
+  return replaceTexts(extensions, () => true);
+}
+
+/** The same, for texts only that are not there yet: plain ones are kept, to be judged. */
+export function withoutLaterTexts(
+  extensions: Extensions<unknown> | Readonly<Record<string, unknown>>,
+): Extensions {
+  return replaceTexts(extensions, (text) => typeof text === "object" && text !== null);
+}
+
+function replaceTexts(
+  extensions: Readonly<Record<string, unknown>> | Extensions<unknown>,
+  replaced: (text: unknown) => boolean,
+): Extensions {
+  return Object.fromEntries(
+    Object.entries(extensions).map(([name, value]: [string, unknown]) => {
+      if (extensionRow(name)?.activation.class !== "service-configuration") return [name, value];
+      return isRecord(value) ? [name, replaceServiceTexts(value, replaced)] : [name, value];
+    }),
+  );
+}
+
+function replaceServiceTexts(
+  service: Readonly<Record<string, unknown>>,
+  replaced: (text: unknown) => boolean,
+): Readonly<Record<string, unknown>> {
+  const { environment, configFiles } = service;
   return {
-    ...extensions,
-    tailscale: {
-      ...(tailscale.environment && { environment: tailscale.environment.map(() => "REMOVED=") }),
-      ...(tailscale.configFiles && {
-        configFiles: tailscale.configFiles.map(({ mountPath }) => ({ mountPath, content: "" })),
-      }),
-    },
+    ...service,
+    ...(Array.isArray(environment) && {
+      environment: environment.map((text: unknown) => (replaced(text) ? "REPLACED=" : text)),
+    }),
+    ...(Array.isArray(configFiles) && {
+      configFiles: configFiles.map((file: unknown) =>
+        isRecord(file) && replaced(file.content) ? { ...file, content: "" } : file,
+      ),
+    }),
   };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function combine(

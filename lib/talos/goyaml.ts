@@ -81,12 +81,15 @@ function entriesOf(mapping: Mapping): [string, GoYamlValue][] {
     const entries: [string, GoYamlValue][] = [...(mapping as GoYamlMap)];
     return entries.sort(([a], [b]) => compareGoYamlKeys(a, b));
   }
-  return Object.entries(mapping as Readonly<Record<string, GoYamlValue>>).filter(([, value]) => value !== undefined);
+  return Object.entries(mapping as Readonly<Record<string, GoYamlValue>>).filter(
+    ([, value]) => value !== undefined,
+  );
 }
 
 // Characters that only double quotes can hold.
 // eslint-disable-next-line no-control-regex
-const special = /[\u0000-\u0009\u000b-\u001f\u007f-\u0084\u0086-\u009f\ud800-\udfff\ufeff\ufffe\uffff]/;
+const special =
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u0084\u0086-\u009f\ud800-\udfff\ufeff\ufffe\uffff]/;
 
 function writeText(value: string, inner: number): string {
   if (value.includes("\n")) {
@@ -223,9 +226,7 @@ export function compareGoYamlKeys(a: string, b: string): number {
     const start = x === "0" || y === "0" ? digitsBefore(left, index) : "";
     const m = digitsFrom(left, index);
     const n = digitsFrom(right, index);
-    return (
-      Number(start + m) - Number(start + n) || m.length - n.length || compareCodes(x, y)
-    );
+    return Number(start + m) - Number(start + n) || m.length - n.length || compareCodes(x, y);
   }
   return left.length - right.length;
 }

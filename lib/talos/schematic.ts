@@ -85,7 +85,8 @@ export function schematicId(schematic: Schematic): string {
 // differently by different releases of the factory's encoder, and so are texts of several lines
 // that begin with white space.
 // eslint-disable-next-line no-control-regex
-const unstable = /[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]/;
+const unstable =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]/;
 
 /**
  * Texts in a schematic whose ID cannot be computed for every release of the factory, and numbers
@@ -100,10 +101,10 @@ export function schematicProblems(schematic: Schematic, path = "schematic"): Pro
     ...(customization.embeddedMachineConfiguration === undefined
       ? []
       : [
-          [
-            `${at}.embeddedMachineConfiguration`,
-            customization.embeddedMachineConfiguration,
-          ] as [string, string],
+          [`${at}.embeddedMachineConfiguration`, customization.embeddedMachineConfiguration] as [
+            string,
+            string,
+          ],
         ]),
     ...(customization.extraKernelArgs ?? []).map((value, index): [string, string] => [
       `${at}.extraKernelArgs[${index}]`,
@@ -240,11 +241,7 @@ function present<T extends Record<string, unknown>>(value: T): T | undefined {
 
 /** A value of an overlay's options. */
 export type OverlayOption =
-  | string
-  | number
-  | boolean
-  | readonly OverlayOption[]
-  | { readonly [key: string]: OverlayOption };
+  string | number | boolean | readonly OverlayOption[] | { readonly [key: string]: OverlayOption };
 
 function optionsMap(
   options: Readonly<Record<string, OverlayOption>> | undefined,
