@@ -129,7 +129,7 @@ export interface PoolArgs {
    */
   placement?: "soft-anti-affinity" | "anti-affinity" | "none";
   /** System extensions: in the image and activated, or neither. Default: none. */
-  extensions?: Extensions;
+  extensions?: Extensions<pulumi.Input<string>>;
   /** Extra kernel arguments of the image. Default: none. */
   kernelArgs?: string[];
   /** Boot from the image (default), or from a Cinder volume made from it. */

@@ -18,7 +18,7 @@ export interface MachineConfigurationArgs {
   path: string;
   role: "controlplane" | "worker";
   /** Patches of the pool; the cluster's own come before them. */
-  configPatches: readonly pulumi.Input<string>[];
+  configPatches: pulumi.Input<string[]>;
   /** What the pool's image holds. */
   schematic: { id: string; extensions: readonly string[] };
 }
@@ -44,7 +44,9 @@ export function machineConfiguration(
       // User data is limited to 64 KiB: comments have no place in it.
       docs: false,
       examples: false,
-      configPatches: [...cluster.configPatches, ...args.configPatches],
+      configPatches: pulumi
+        .all([pulumi.all([...cluster.configPatches]), args.configPatches])
+        .apply(([first, last]) => [...first, ...last]),
     },
     options,
   );

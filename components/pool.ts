@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { PoolDeclaration } from "../lib/declaration";
-import { activate } from "../lib/talos/extensions";
-import type { Activation } from "../lib/talos/extensions";
+import { activate, withoutTexts } from "../lib/talos/extensions";
+import type { ActivationContext, ActivationResult, Extensions } from "../lib/talos/extensions";
 import { poolPatch } from "../lib/talos/patches";
 import { schematicId } from "../lib/talos/schematic";
 import type { Schematic } from "../lib/talos/schematic";
-import { configurationForm } from "../lib/talos/versions";
+import { configurationForm, parseTalosMinor, parseTalosVersion } from "../lib/talos/versions";
 import type { ImageSourceArgs, PoolArgs } from "./arguments";
 import type { ClusterHandle } from "./handle";
 import { machineConfiguration } from "./machineconfiguration";
@@ -16,27 +16,29 @@ import { TalosImage } from "./talosimage";
 export interface PoolPlan {
   readonly declaration: PoolDeclaration;
   readonly pool: PoolArgs;
-  readonly activation: Activation;
+  readonly activation: ActivationResult;
   readonly schematic: Schematic;
+  readonly context: ActivationContext;
 }
 
-/** Derives image and activation of a pool from its one declaration. */
+/**
+ * Derives image and activation of a pool from its one declaration. Texts of service configurations
+ * may be known later only; nothing here depends on them.
+ */
 export function planPool(
   declaration: PoolDeclaration,
   pool: PoolArgs,
   cluster: { talosVersion: string; configContract: string },
 ): PoolPlan {
-  const activation = activate(declaration.extensions, {
-    talosVersion: cluster.talosVersion,
-    architecture: declaration.architecture,
-    form: configurationForm(cluster.configContract),
-  });
+  const context = activationContext(declaration, cluster);
+  const activation = activate(withoutTexts(pool.extensions ?? {}), context);
   const kernelArgs = pool.kernelArgs ?? [];
   const extensions = activation.officialExtensions;
   return {
     declaration,
     pool,
     activation,
+    context,
     schematic: {
       customization: {
         ...(kernelArgs.length > 0 ? { extraKernelArgs: kernelArgs } : {}),
@@ -44,6 +46,27 @@ export function planPool(
       },
     },
   };
+}
+
+function activationContext(
+  declaration: PoolDeclaration,
+  cluster: { talosVersion: string; configContract: string },
+): ActivationContext {
+  const talosVersion = parseTalosVersion(cluster.talosVersion);
+  const contract = parseTalosMinor(cluster.configContract);
+  if (talosVersion === undefined || contract === undefined) {
+    throw new Error(`Talos ${cluster.talosVersion} was not refused.`);
+  }
+  return {
+    talosVersion,
+    architecture: architectureOf(declaration),
+    form: configurationForm(contract),
+    path: `${declaration.path}.extensions`,
+  };
+}
+
+function architectureOf({ architecture }: PoolDeclaration): "amd64" | "arm64" {
+  return architecture === "arm64" ? "arm64" : "amd64";
 }
 
 /** The pool's machine configuration: what the package writes, then the patches of the pool. */
@@ -54,7 +77,10 @@ export function poolConfiguration(
   certSANs: pulumi.Input<string[]>,
   parent: pulumi.Resource,
 ): pulumi.Output<string> {
-  const { declaration, activation, pool } = plan;
+  const { declaration, pool, context } = plan;
+  const activation = pulumi
+    .output(pool.extensions ?? {})
+    .apply((extensions) => activate(extensions as Extensions, context).configPatches);
   const own = pulumi.all([image.installer, certSANs]).apply(([installer, names]) =>
     poolPatch({
       role: declaration.role,
@@ -69,8 +95,10 @@ export function poolConfiguration(
       cluster,
       path: declaration.path,
       role: declaration.role,
-      configPatches: [own, ...activation.configPatches, ...(pool.configPatches ?? [])],
-      schematic: { id: image.schematicId, extensions: activation.officialExtensions },
+      configPatches: pulumi
+        .all([own, activation, pulumi.all(pool.configPatches ?? [])])
+        .apply(([first, services, last]) => [first, ...services, ...last]),
+      schematic: { id: image.schematicId, extensions: plan.activation.officialExtensions },
     },
     { parent },
   );
@@ -81,9 +109,10 @@ export function createPoolImage(
   { declaration, activation, schematic }: PoolPlan,
   args: ImageSourceArgs & { cluster: { talosVersion: string }; prefix: string },
   parent: pulumi.Resource,
+  provider?: pulumi.ProviderResource,
 ): TalosImage {
   const { cluster, prefix, ...source } = args;
-  const architecture = declaration.architecture === "arm64" ? "arm64" : "amd64";
+  const architecture = architectureOf(declaration);
   const name = `${prefix}-talos-${cluster.talosVersion}-${architecture}-${schematicId(schematic).slice(0, 12)}`;
   return new TalosImage(
     name,
@@ -94,6 +123,6 @@ export function createPoolImage(
       architecture,
       properties: activation.imageProperties,
     },
-    { parent },
+    { parent, provider },
   );
 }

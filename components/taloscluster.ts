@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as talos from "@pulumiverse/talos";
 
 import type { ClusterDeclaration, PoolDeclaration } from "../lib/declaration";
-import { clusterProblems } from "../lib/rules/declaration";
+import { clusterProblems, clusterWarnings } from "../lib/rules/declaration";
 import { clusterPatch } from "../lib/talos/patches";
 import { schematicId } from "../lib/talos/schematic";
 import { minorOf, parseTalosVersion } from "../lib/talos/versions";
@@ -18,6 +18,7 @@ import type { NodeOutput } from "./nodes";
 import { createPoolImage, planPool } from "./pool";
 import type { PoolPlan } from "./pool";
 import { preflight } from "./preflight";
+import { createFactoryProvider } from "./talosimage";
 import type { TalosImage } from "./talosimage";
 
 /**
@@ -50,6 +51,9 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     super("talos-openstack:index:TalosCluster", name, {}, opts);
     const declaration = declareCluster(name, args);
     refuse(`TalosCluster "${name}"`, clusterProblems(declaration), this);
+    for (const warning of clusterWarnings(declaration)) {
+      void pulumi.log.warn(warning, this);
+    }
     this.clusterName = declaration.name;
     this.talosVersion = declaration.talosVersion;
     this.kubernetesVersion = declaration.kubernetesVersion;
@@ -197,11 +201,14 @@ function createImages(
   parent: pulumi.Resource,
 ): Images {
   const images = new Map<string, TalosImage>();
+  const factoryUrl = args.images?.factoryUrl;
+  const provider =
+    factoryUrl === undefined ? undefined : createFactoryProvider(cluster.name, factoryUrl, parent);
   for (const plan of plans) {
     const key = imageKey(plan);
     if (!images.has(key)) {
       const source = { ...args.images, cluster, prefix: cluster.name };
-      images.set(key, createPoolImage(plan, source, parent));
+      images.set(key, createPoolImage(plan, source, parent, provider));
     }
   }
   return images;

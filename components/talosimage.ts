@@ -61,7 +61,7 @@ export class TalosImage extends pulumi.ComponentResource {
     this.talosVersion = version.text;
     this.schematicId = schematicId(args.schematic);
 
-    const registered = this.registerSchematic(name, args);
+    const registered = this.registerSchematic(name, args, factoryOf(name, args, this, opts));
     const source = imageSource(args.method ?? "web-download", args.diskFormat ?? "raw");
     const factoryUrl = args.factoryUrl ?? publicFactoryUrl;
     const factoryHost = args.installerHost ?? new URL(factoryUrl).host;
@@ -109,11 +109,15 @@ export class TalosImage extends pulumi.ComponentResource {
    * image and installer are addressed by. At a first preview the factory has not been asked: the
    * computed ID stands in for its answer, so that URL and installer show in the plan.
    */
-  private registerSchematic(name: string, args: TalosImageArgs): pulumi.Output<string> {
+  private registerSchematic(
+    name: string,
+    args: TalosImageArgs,
+    provider: pulumi.ProviderResource | undefined,
+  ): pulumi.Output<string> {
     const registered = new talos.imagefactory.Schematic(
       name,
       { schematic: canonicalSchematic(args.schematic) },
-      { parent: this },
+      { parent: this, provider },
     );
     const stampsOwner = args.stampsOwner ?? false;
     if (pulumi.runtime.isDryRun() && !stampsOwner) {
@@ -138,4 +142,29 @@ export class TalosImage extends pulumi.ComponentResource {
       return answered;
     });
   }
+}
+
+/**
+ * A provider for the factory that is asked, unless the caller hands one over: which factory a
+ * schematic is submitted to is part of the provider's configuration.
+ */
+function factoryOf(
+  name: string,
+  { factoryUrl }: TalosImageArgs,
+  parent: pulumi.Resource,
+  opts?: pulumi.ComponentResourceOptions,
+): pulumi.ProviderResource | undefined {
+  if (opts?.provider !== undefined) {
+    return opts.provider;
+  }
+  return factoryUrl === undefined ? undefined : createFactoryProvider(name, factoryUrl, parent);
+}
+
+/** A talos provider that submits schematics to this factory. */
+export function createFactoryProvider(
+  name: string,
+  factoryUrl: string,
+  parent: pulumi.Resource,
+): talos.Provider {
+  return new talos.Provider(name, { imageFactoryUrl: factoryUrl }, { parent });
 }

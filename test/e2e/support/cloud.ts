@@ -87,6 +87,15 @@ export class Cloud {
     return new Map(servers.map((server) => [server.name, server]));
   }
 
+  /** Servers of all projects by name; for the operator. */
+  async allServers(): Promise<Map<string, Server>> {
+    const { servers } = await this.get<{ servers: Server[] }>(
+      "compute",
+      "/servers/detail?all_tenants=1",
+    );
+    return new Map(servers.map((server) => [server.name, server]));
+  }
+
   private async authenticate(): Promise<Token> {
     const domain = { id: "default" };
     const response = await fetch("http://127.0.0.1:5000/v3/auth/tokens", {
@@ -123,4 +132,7 @@ export interface Server {
   readonly status: string;
   readonly metadata: Record<string, string>;
   readonly flavor: { readonly original_name: string };
+  readonly addresses: unknown;
+  /** Base64; shown to the operator only. */
+  readonly "OS-EXT-SRV-ATTR:user_data"?: string;
 }

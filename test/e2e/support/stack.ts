@@ -47,6 +47,7 @@ export interface Running {
 /** A stack of the root program (or another one) with a backend of its own, driven by the real CLI. */
 export class Stack {
   readonly folder: string;
+  private backend: string;
   private readonly config: string;
   private readonly events: string;
 
@@ -56,7 +57,8 @@ export class Stack {
     private readonly project = "pulumi-talos-openstack",
   ) {
     this.folder = mkdtempSync(join(tmpdir(), `stack-${name}-`));
-    mkdirSync(join(this.folder, "backend"));
+    this.backend = join(this.folder, "backend");
+    mkdirSync(this.backend);
     this.config = join(this.folder, `Pulumi.${name}.yaml`);
     this.events = join(this.folder, "events.json");
     writeFileSync(this.config, "config: {}\n");
@@ -68,6 +70,12 @@ export class Stack {
     if (result.code !== 0) {
       throw new Error(result.text);
     }
+  }
+
+  /** Works on the state of another stack of the same name, with another program. */
+  useStateOf(other: Stack): void {
+    this.backend = other.backend;
+    writeFileSync(this.config, readFileSync(other.config, "utf8"));
   }
 
   /** Sets the configuration of the next run. */
@@ -146,7 +154,7 @@ export class Stack {
       cwd: this.program,
       env: {
         ...globalThis.process.env,
-        PULUMI_BACKEND_URL: `file://${join(this.folder, "backend")}`,
+        PULUMI_BACKEND_URL: `file://${this.backend}`,
         PULUMI_DEBUG_COMMANDS: "true",
       },
       stdio: ["ignore", "pipe", "pipe"],
