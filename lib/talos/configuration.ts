@@ -6,8 +6,11 @@ import type { Document, YAMLMap } from "yaml";
 import type { MachineFacts } from "../evidence";
 import { moduleName } from "./catalogue";
 
-/** Longest text that is read, in characters. User data and configurations are far smaller. */
-export const longestConfiguration = 10 * 1024 * 1024;
+/**
+ * Longest text that is read, in characters. User data is limited to 64 KiB; a longer configuration is
+ * refused, because the YAML library needs seconds for each MiB of unusual text.
+ */
+export const longestConfiguration = 2 * 1024 * 1024;
 
 /** Aliases in one document, and how often they may stand for another node in all. */
 const mostAliases = 100;

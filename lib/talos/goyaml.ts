@@ -18,7 +18,10 @@ export type GoYamlValue =
   | undefined;
 
 /** A map, whose keys the encoder sorts. */
-export interface GoYamlMap extends ReadonlyMap<string, GoYamlValue> {}
+export interface GoYamlMap extends ReadonlyMap<string, GoYamlValue> {
+  // A type of its own: type aliases may not refer to themselves through ReadonlyMap.
+  readonly size: number;
+}
 
 /** The document for an object, with a newline at its end. */
 export function writeGoYaml(document: Readonly<Record<string, GoYamlValue>>): string {
@@ -69,7 +72,11 @@ function nextIndent(indent: number): number {
 function writeScalar(value: GoYamlValue, indent: number, inner: number): string {
   if (Array.isArray(value)) return " []\n";
   if (isMapping(value)) return " {}\n";
-  return ` ${typeof value === "string" ? writeText(value, inner) : String(value)}\n`;
+  return ` ${writePlain(value, inner)}\n`;
+}
+
+function writePlain(value: GoYamlValue, inner: number): string {
+  return typeof value === "string" ? writeText(value, inner) : JSON.stringify(value);
 }
 
 function isMapping(value: GoYamlValue): value is Mapping {
@@ -87,7 +94,6 @@ function entriesOf(mapping: Mapping): [string, GoYamlValue][] {
 }
 
 // Characters that only double quotes can hold.
-// eslint-disable-next-line no-control-regex
 const special =
   /[\u0000-\u0009\u000b-\u001f\u007f-\u0084\u0086-\u009f\ud800-\udfff\ufeff\ufffe\uffff]/;
 

@@ -84,7 +84,6 @@ export function schematicId(schematic: Schematic): string {
 // Control characters, byte order marks and characters beyond the basic plane are written
 // differently by different releases of the factory's encoder, and so are texts of several lines
 // that begin with white space.
-// eslint-disable-next-line no-control-regex
 const unstable =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]/;
 
