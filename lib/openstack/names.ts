@@ -32,7 +32,8 @@ export function nameProblems(path: string, name: string): Problem[] {
     {
       rule: "name-is-label",
       path,
-      found: `${describe(name)} (${length} characters)`,
+      // A long text is cut, and its length then said already.
+      found: length > longestName ? describe(name) : `${describe(name)} (${length} characters)`,
       required: `1 to ${longestName} of a-z, 0-9 and -, with a letter or digit at both ends`,
       fix: "Choose a name of lowercase letters, digits and inner hyphens.",
     },
@@ -71,7 +72,7 @@ export function serverNameProblems(
     {
       rule: "server-name-length",
       path,
-      found: `${describe(longest)} (${longest.length} characters)`,
+      found: `${longest} (${longest.length} characters)`,
       required: `server names of at most ${longestName} characters`,
       fix: `Shorten the name of the cluster or of the pool by ${longest.length - longestName}.`,
     },

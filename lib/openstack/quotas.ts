@@ -46,7 +46,8 @@ export function quotaProblems(needed: QuotaNeeds, limits: QuotaLimits): Problem[
     if (need <= 0 || fact === undefined || !isKnown(fact) || fact.value.limit < 0) return [];
     const { limit, used } = fact.value;
     // The quota of members counts within one group: what other groups use takes nothing from it.
-    const free = name === "serverGroupMembers" ? limit : Math.max(limit - used, 0);
+    const taken = name === "serverGroupMembers" ? 0 : used;
+    const free = Math.max(limit - taken, 0);
     if (need <= free) return [];
     const unit = quotaUnits[name];
     return [
@@ -55,7 +56,7 @@ export function quotaProblems(needed: QuotaNeeds, limits: QuotaLimits): Problem[
         path: `quotas.${name}`,
         found: `${free} free of a limit of ${limit} (${used} used)`,
         required: `${need} ${unit}`,
-        fix: `Ask for a limit of at least ${limit - free + need} ${unit} for quota ${name}, or declare fewer.`,
+        fix: `Ask for a limit of at least ${taken + need} ${unit} for quota ${name}, or declare fewer.`,
       },
     ];
   });
