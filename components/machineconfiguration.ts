@@ -21,6 +21,8 @@ export interface MachineConfigurationArgs {
   configPatches: pulumi.Input<string[]>;
   /** What the pool's image holds. */
   schematic: { id: string; extensions: readonly string[] };
+  /** Glance properties of the pool's image: some extensions are activated by one. */
+  imageProperties: Readonly<Record<string, string>>;
 }
 
 /**
@@ -82,6 +84,7 @@ function judged(text: string, args: MachineConfigurationArgs, resource: pulumi.R
       ? known(parseInstaller(read.facts.installImage))
       : { missing: "not-in-stack" },
     configuration: known(read.facts),
+    imageProperties: known(args.imageProperties),
   };
   refuse(subject, [...nodeProblems(evidence), ...userDataProblems(text)], resource);
   return text;

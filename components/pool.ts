@@ -99,6 +99,7 @@ export function poolConfiguration(
         .all([own, activation, pulumi.all(pool.configPatches ?? [])])
         .apply(([first, services, last]) => [first, ...services, ...last]),
       schematic: { id: image.schematicId, extensions: plan.activation.officialExtensions },
+      imageProperties: plan.activation.imageProperties,
     },
     { parent },
   );

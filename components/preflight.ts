@@ -112,7 +112,8 @@ async function readQuotas(
     const scope = await openstack.identity.getAuthScope({ name: "preflight" }, options);
     const { projectId } = scope;
     const [compute, network, ports] = await Promise.all([
-      openstack.compute.getLimitsV2({ projectId }, options),
+      // Nova shows limits to a tenant only where no project is named: those of its own.
+      openstack.compute.getLimitsV2({ projectId: "" }, options),
       openstack.networking.getQuotaV2({ projectId }, options),
       openstack.networking.getPortIds({ projectId }, options),
     ]);

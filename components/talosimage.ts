@@ -79,8 +79,9 @@ export class TalosImage extends pulumi.ComponentResource {
         containerFormat: "bare",
         diskFormat: source.diskFormat,
         imageSourceUrl: url,
-        webDownload: source.webDownload,
-        decompress: source.decompress,
+        // The provider takes a `false` of one as a conflict with the other.
+        webDownload: source.webDownload || undefined,
+        decompress: source.decompress || undefined,
         minDiskGb: minimumDiskGiB(version),
         properties: {
           ...imageProperties({
