@@ -63,7 +63,7 @@ export function flavorProblems(use: FlavorUse): Problem[] {
     problems.push({
       rule: "flavor-processors-sufficient",
       path,
-      found: `${name} with ${flavor.vcpus} virtual processors`,
+      found: `${name} with ${flavor.vcpus} virtual ${flavor.vcpus === 1 ? "processor" : "processors"}`,
       required: `at least ${least.vcpus} for ${node}`,
       fix,
     });

@@ -72,7 +72,7 @@ describe("sortProblems", () => {
   });
 });
 
-describe("describe", () => {
+describe("a found value", () => {
   it.each<[unknown, string]>([
     [undefined, "nothing"],
     [null, "null"],
@@ -94,11 +94,11 @@ describe("describe", () => {
     [{ key: "secret" }, "an object with 1 property"],
     [() => "secret", "a function"],
     [Symbol("secret"), "a symbol"],
-  ])("renders %p", (value, text) => {
+  ])("is described: %p", (value, text) => {
     expect(describeValue(value)).toBe(text);
   });
 
-  it("is one line without control characters, whatever the text", () => {
+  it("becomes one line without control characters, whatever the text", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 100 }), (text) => {
         expect(describeValue(text)).toMatch(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202e]*$/);

@@ -27,13 +27,9 @@ describe("the table of ports", () => {
     expect(row.reason).toMatch(/^[A-Z].*\.$/);
     expect(row.from.length).toBeGreaterThan(0);
     expect(row.to.length).toBeGreaterThan(0);
-    if (row.protocol === "icmp") {
-      expect([row.min, row.max]).toEqual([undefined, undefined]);
-    } else {
-      expect(row.min).toBeGreaterThan(0);
-      expect(row.max).toBeGreaterThanOrEqual(row.min ?? NaN);
-      expect(row.max).toBeLessThan(65_536);
-    }
+    const { min, max } = row;
+    const isRange = min !== undefined && max !== undefined && min > 0 && min <= max && max < 65_536;
+    expect(row.protocol === "icmp" ? min === undefined && max === undefined : isRange).toBe(true);
   });
 
   it("gives single ports by name", () => {
@@ -148,12 +144,12 @@ describe("securityGroupRules", () => {
       fc.property(contexts, (context) => {
         const rules = securityGroupRules(context);
         expect(new Set(rules.map(({ key }) => key)).size).toBe(rules.length);
-        for (const { key, direction, remote } of rules) {
-          expect(key).toMatch(/^[a-z0-9.-]+$/);
-          if (direction === "ingress") {
-            expect(remote).not.toEqual({ kind: "cidr", cidr: "0.0.0.0/0" });
-          }
-        }
+        expect(rules.filter(({ key }) => !/^[a-z0-9.-]+$/.test(key))).toEqual([]);
+        const open = rules.filter(
+          ({ direction, remote }) =>
+            direction === "ingress" && remote.kind === "cidr" && remote.cidr === "0.0.0.0/0",
+        );
+        expect(open).toEqual([]);
       }),
     );
   });
