@@ -222,7 +222,7 @@ export const extensionTable = {
   tailscale: {
     purpose: "Tailscale VPN client",
     activation: { class: "service-configuration", service: "tailscale" },
-    blockingServices: [{ id: "ext-tailscale", waitsFor: { kind: "configuration" } }],
+    blockingServices: [{ id: "ext-tailscale", waitsFor: { kind: "configuration" }, from: "1.7" }],
     architectures: both,
     // Talos 1.6 has the extension, but no ExtensionServiceConfig.
     from: "1.7",

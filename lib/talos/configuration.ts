@@ -35,10 +35,12 @@ export function readConfiguration(text: string): ConfigurationResult {
       merge: true,
       uniqueKeys: false,
       logLevel: "silent",
+      // Formatting them takes seconds for a text full of errors; only the first is told.
+      prettyErrors: false,
     } as const;
     const parsed = parseAllDocuments(text, options);
     for (const [index, document] of [...parsed].entries()) {
-      const error = readDocument(document, facts);
+      const error = readDocument(document, text, facts);
       if (error !== undefined) return { error: `document ${index + 1}: ${error}` };
     }
     if (facts.documents.length === 0) return { error: "no document in it" };
@@ -60,15 +62,12 @@ function explain(error: unknown): string {
   return "not readable as YAML";
 }
 
-function readDocument(document: Document, facts: FactsReader): string | undefined {
+function readDocument(document: Document, text: string, facts: FactsReader): string | undefined {
   const [first] = document.errors;
-  if (first !== undefined) {
-    const [position] = first.linePos ?? [];
-    return `not YAML: ${first.code}${position ? ` at line ${position.line}` : ""}`;
-  }
+  if (first !== undefined) return `not YAML: ${first.code} at line ${lineAt(text, first.pos[0])}`;
   if (document.contents === null || isEmptyScalar(document.contents)) return undefined;
   if (!isMap(document.contents)) return "not a mapping";
-  const refused = examine(document);
+  const refused = examine(document, text);
   if (refused !== undefined) return refused;
   const value: unknown = document.toJS({ maxAliasCount: mostAliases });
   if (!isObject(value)) return "not a mapping";
@@ -79,11 +78,15 @@ function isEmptyScalar(node: unknown): boolean {
   return isScalar(node) && (node.value === null || node.value === "");
 }
 
+function lineAt(text: string, offset: number): number {
+  return text.slice(0, offset).split("\n").length;
+}
+
 const nothing = new Set(["", "~", "null", "Null", "NULL"]);
 
 // What the library does itself is quadratic: it compares every key of a mapping with every other
 // one, and looks for the anchor of every alias from the start.
-function examine(document: Document): string | undefined {
+function examine(document: Document, text: string): string | undefined {
   let aliases = 0;
   let refused: string | undefined;
   visit(document, {
@@ -96,7 +99,7 @@ function examine(document: Document): string | undefined {
     Map(_, map) {
       const repeated = repeatedKey(map);
       if (repeated === undefined) return undefined;
-      refused = `a key repeated in a mapping (at character ${repeated + 1})`;
+      refused = `a key repeated in a mapping at line ${lineAt(text, repeated)}`;
       return visit.BREAK;
     },
     Scalar(_, scalar) {

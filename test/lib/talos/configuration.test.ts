@@ -154,10 +154,11 @@ describe("readConfiguration refuses", () => {
     ["hello", "document 1: not a mapping"],
     ["foo: bar", "document 1: neither kind nor machine nor cluster in it"],
     ["machine: {}\n---\ncluster: {}", "document 2: a second v1alpha1 document"],
-    ["machine: {type: a, type: b}", "document 1: a key repeated in a mapping (at character 20)"],
-    ["machine: {}\nmachine: {}\n", "document 1: a key repeated in a mapping (at character 13)"],
+    ["machine: {type: a, type: b}", "document 1: a key repeated in a mapping at line 1"],
+    ["machine: {}\nmachine: {}\n", "document 1: a key repeated in a mapping at line 2"],
     ["machine: [b", "document 1: not YAML: BAD_INDENT at line 1"],
     ["machine:\n\ttype: worker", "document 1: not YAML: TAB_AS_INDENT at line 2"],
+    ["machine: {}\n---\na: }", "document 2: not YAML: UNEXPECTED_TOKEN at line 3"],
     ["machine: *unknown", "aliases: more than 100, or one unknown"],
   ])("%j", (text, message) => {
     expect(error(text)).toBe(message);
@@ -198,6 +199,10 @@ describe("readConfiguration refuses", () => {
     ["dashes", "- ".repeat(100_000)],
   ])("deep nesting (%s)", (_, text) => {
     expect(error(text)).toMatch(/RESOURCE_EXHAUSTION|nested too deeply/);
+  });
+
+  it("text full of errors at once", () => {
+    expect(error("}\n".repeat(200_000))).toBe("document 1: not YAML: UNEXPECTED_TOKEN at line 1");
   });
 
   it("nothing only because it is large", () => {
