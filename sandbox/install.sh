@@ -15,25 +15,37 @@ cache=$PULUMI_TALOS_OPENSTACK_CACHE
 state=$PULUMI_TALOS_OPENSTACK_SANDBOX
 
 export CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false -trimpath' GOWORK=off
-builds=(node pulumi openstack talos factory generate-sdk)
+builds=(node pulumi openstack talos factory kubernetes kubebox kwok talosctl generate-sdk)
 
-# recipe NAME: the Go module, the linker's flags and the packages of a build.
+# recipe NAME: the Go module, the linker's flags, the packages and further folders of a build.
 recipe() {
-  module=plugins/talos flags='-s -w' packages=("./cmd/$1")
+  module=plugins/talos flags='-s -w' packages=("./cmd/$1") also=()
   case $1 in
+    kubernetes) module=plugins/kubernetes flags+=" -X main.version=$(kubernetes_version)" packages=(.) ;;
+    kubebox)
+      local version=k8s.io/component-base/version release # or the server says v0.0.0
+      module=plugins/cluster release=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$here/plugins/cluster/go.mod")
+      flags+=" -X $version.gitVersion=$release -X $version.gitMajor=1 -X $version.gitMinor=$(cut -d. -f2 <<<"$release")"
+      ;;
+    kwok | talosctl) module=plugins/cluster ;;
     pulumi)
       module=engine flags+=' -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.259.0'
       packages=(github.com/pulumi/pulumi/pkg/v3/cmd/pulumi ./pulumi-language-nodejs)
       ;;
     generate-sdk) module=engine packages=(./generate-sdk) ;;
-    openstack) module=plugins/openstack flags+=' -X main.version=5.5.1' packages=(.) ;;
-    talos) packages=(./cmd/pulumi-resource-talos) ;;
+    openstack) module=plugins/openstack packages=(.) also=(../../../sdks/schemas) ;;
+    talos) packages=(./cmd/pulumi-resource-talos) also=(../../../sdks/schemas) ;;
   esac
+}
+
+# kubernetes_version: the npm package's, since the engine asks for a plugin of that version.
+kubernetes_version() {
+  sed -n '/"node_modules\/@pulumi\/kubernetes": {/,/"version"/s/.*"version": "\(.*\)",/\1/p' "$here/../package-lock.json"
 }
 
 # folder NAME: where the build is kept. The name holds the hash of all that goes into it, so a stale one is never used.
 folder() {
-  local module flags packages package hash
+  local module flags packages also package hash
   if [[ $1 == node ]]; then
     hash=$(sha256sum <"$here/package.json")
   else
@@ -43,7 +55,7 @@ folder() {
       {
         go env GOVERSION GOOS GOARCH
         echo "$CGO_ENABLED $GOFLAGS $flags ${packages[*]}"
-        for package in go.mod go.sum "${packages[@]}"; do
+        for package in go.mod go.sum "${packages[@]}" "${also[@]}"; do
           if [[ -e $package ]]; then find "$package" -type f ! -name '*_test.go' -print0; fi
         done | sort -z | xargs -0 sha256sum
       } | sha256sum
@@ -54,7 +66,7 @@ folder() {
 
 # build NAME: is made in a temporary folder and renamed when whole, so an interrupted one is never used either.
 build() {
-  local module flags packages target new
+  local module flags packages also target new
   target=$(folder "$1")
   if [[ -d $target ]]; then
     touch "$target" # used: see prune
@@ -69,6 +81,14 @@ build() {
   else
     recipe "$1"
     step "build $1" go build -C "$here/$module" -ldflags "$flags" -o "$new/" "${packages[@]}"
+  fi
+  if [[ $1 == kwok ]]; then # it has no stages of its own
+    local file stages
+    stages=$(go list -C "$here/$module" -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
+    for file in node/fast/node-initialize node/heartbeat-with-lease/node-heartbeat-with-lease pod/fast/pod-{ready,complete,delete}; do
+      echo ---
+      cat "$stages/$file.yaml"
+    done >"$new/stages.yaml"
   fi
   if [[ $1 == pulumi ]]; then # the script that runs dynamic providers is in the SDK's module
     cp "$(go list -C "$here/engine" -m -f '{{.Dir}}' github.com/pulumi/pulumi/sdk/v3)/nodejs/dist/pulumi-resource-pulumi-nodejs" "$new/"
@@ -189,8 +209,13 @@ fi
 hash -r
 plugin openstack 5.5.1
 plugin talos 0.8.1
-build factory
-link "$(folder factory)/factory"
+plugin kubernetes "$(kubernetes_version)"
+for name in factory kubebox kwok talosctl; do
+  build "$name"
+  link "$(folder "$name")/$name"
+done
+link "$(folder kubebox)/kubebox" kubectl # it goes by the name that it is called by
+link "$(folder kwok)/stages.yaml" kwok-stages.yaml
 
 find "$cache/builds" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} + # not used for a month
 if [[ -n $cloud ]]; then

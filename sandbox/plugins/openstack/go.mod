@@ -6,6 +6,7 @@ require (
 	github.com/pulumi/pulumi-terraform-bridge/v3 v3.135.0
 	github.com/pulumi/pulumi/sdk/v3 v3.253.0
 	github.com/terraform-provider-openstack/terraform-provider-openstack/v3 v3.4.0
+	pulumi-talos-openstack/sdks/schemas v0.0.0
 )
 
 require (
@@ -234,8 +235,10 @@ require (
 )
 
 replace (
+	// As the bridge asks for.
 	github.com/hashicorp/terraform-plugin-sdk/v2 => github.com/pulumi/terraform-plugin-sdk/v2 v2.0.0-20260318212141-5525259d096b
-	// Neither is served by the module proxy; a schema-only tfgen calls nothing in them.
+	// What only the bridge's generator needs and the module proxy does not serve.
 	github.com/pulumi/pulumi-dotnet/pulumi-language-dotnet/v3 => ./stubs/pulumi-dotnet
 	github.com/pulumi/pulumi-yaml => ./stubs/pulumi-yaml
+	pulumi-talos-openstack/sdks/schemas => ../../../sdks/schemas
 )

@@ -12,8 +12,8 @@ import (
 
 const pkgName = "openstack"
 
-// version is the version of the package whose tokens these are; -ldflags sets it.
-var version = "5.5.1"
+// version is the version of the package whose tokens these are.
+const version = "5.5.1"
 
 // Terraform type → "module/Name" of the Pulumi resource, as in upstream's provider/resources.go.
 var resources = map[string]string{

@@ -14,6 +14,7 @@ require (
 	golang.org/x/mod v0.38.0
 	google.golang.org/grpc v1.82.1
 	google.golang.org/protobuf v1.36.12-0.20260120151049-f2248ac996af
+	pulumi-talos-openstack/sdks/schemas v0.0.0
 )
 
 require (
@@ -75,4 +76,5 @@ replace (
 	github.com/mdlayher/ethtool => github.com/siderolabs/ethtool v0.4.0-sidero
 	// The machinery of terraform-provider-talos 0.11.0, whatever the Image Factory's packages ask for.
 	github.com/siderolabs/talos/pkg/machinery => github.com/siderolabs/talos/pkg/machinery v1.13.0
+	pulumi-talos-openstack/sdks/schemas => ../../../sdks/schemas
 )

@@ -7,7 +7,9 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"maps"
 	"net"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +17,8 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"pulumi-talos-openstack/sdks/schemas"
 )
 
 const version = "0.8.1"
@@ -51,7 +55,7 @@ func (p *provider) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Pl
 }
 
 func (p *provider) GetSchema(context.Context, *pulumirpc.GetSchemaRequest) (*pulumirpc.GetSchemaResponse, error) {
-	return &pulumirpc.GetSchemaResponse{Schema: `{"name":"talos","version":"` + version + `"}`}, nil
+	return &pulumirpc.GetSchemaResponse{Schema: string(schemas.Talos)}, nil
 }
 
 func (p *provider) Attach(context.Context, *pulumirpc.PluginAttach) (*emptypb.Empty, error) {
@@ -116,23 +120,19 @@ func (p *provider) Diff(_ context.Context, r *pulumirpc.DiffRequest) (*pulumirpc
 	if err != nil {
 		return nil, err
 	}
-	resp := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, DetailedDiff: map[string]*pulumirpc.PropertyDiff{}, HasDetailedDiff: true}
-	in := decode(r.News)
-	for path, change := range difference("", decode(r.OldInputs), in) {
-		if slices.Contains(r.IgnoreChanges, path) {
-			continue
+	resp := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE}
+	in, old := decode(r.News), decode(r.OldInputs)
+	names := slices.AppendSeq(slices.Collect(maps.Keys(old)), maps.Keys(in))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if !reflect.DeepEqual(in[name], old[name]) {
+			resp.Changes = pulumirpc.DiffResponse_DIFF_SOME
+			resp.Diffs = append(resp.Diffs, name)
 		}
-		resp.Changes = pulumirpc.DiffResponse_DIFF_SOME
-		resp.Diffs = append(resp.Diffs, path)
-		resp.DetailedDiff[path] = &pulumirpc.PropertyDiff{Kind: change, InputDiff: true}
 	}
 	if k.replaces != nil && len(resp.Diffs) > 0 {
-		for _, path := range k.replaces(in, decode(r.Olds)) {
-			resp.Replaces = append(resp.Replaces, path)
-			resp.DetailedDiff[path] = &pulumirpc.PropertyDiff{Kind: pulumirpc.PropertyDiff_UPDATE_REPLACE, InputDiff: true}
-		}
+		resp.Replaces = k.replaces(in, decode(r.Olds))
 	}
-	slices.Sort(resp.Diffs)
 	return resp, nil
 }
 

@@ -1,0 +1,3 @@
+module pulumi-talos-openstack/sdks/schemas
+
+go 1.25
