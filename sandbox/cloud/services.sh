@@ -76,12 +76,15 @@ factory() { # the path of the Image Factory stand-in; fails while it is not buil
   [ -x "$folder/factory" ] && echo "$folder/factory"
 }
 
-alive() { # FILE: prints the pid that record.sh wrote there while that very process runs (its start time is the recorded one)
-  local pid start stat field
-  read -r pid start 2>/dev/null <"$1" || return 1
-  stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
+identity() { # PID: "pid start-time" while it runs
+  local stat field
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   read -ra field <<<"${stat##*) }"
-  [ "${field[19]}" = "$start" ] && [ "${field[0]}" != Z ] && echo "$pid"
+  [ "${field[0]}" != Z ] && echo "$1 ${field[19]}"
+}
+alive() { # FILE: prints the pid recorded there (by record.sh) while that very process runs
+  local recorded
+  recorded=$(cat "$1" 2>/dev/null) && [ -n "$recorded" ] && [ "$(identity "${recorded% *}")" = "$recorded" ] && echo "${recorded% *}"
 }
 running() { alive "$STATE/pid/$1"; }
 
@@ -92,7 +95,7 @@ spawn() { # SERVICE: starts it detached, unless it runs; its log starts anew
   if [ -e "$STATE/log/$1.log" ]; then mv -f "$STATE/log/$1.log" "$STATE/log/$1.log.1"; fi
   rm -f "$STATE/pid/$1"
   setsid "$CLOUD/record.sh" "$STATE/pid/$1" "${command[@]}" >"$STATE/log/$1.log" 2>&1 </dev/null 9>&- &
-  until [ -e "$STATE/pid/$1" ]; do sleep 0.02; done
+  for _ in {1..500}; do if [ -e "$STATE/pid/$1" ]; then break; fi; sleep 0.02; done
 }
 
 failed() { # SERVICE WORDS...
