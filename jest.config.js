@@ -2,6 +2,8 @@
 const shared = {
   testEnvironment: "node",
   restoreMocks: true,
+  // Generated packages are found as packages, not by the names in their many package.json.
+  modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/sdks/"],
   transform: {
     "^.+\\.ts$": [
       "@swc/jest",
@@ -25,6 +27,7 @@ module.exports = {
       ...shared,
       displayName: "e2e",
       testMatch: ["<rootDir>/test/e2e/**/*.test.ts"],
+      setupFilesAfterEnv: ["<rootDir>/test/e2e/support/setup.js"],
     },
   ],
 };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { root } from "./stack";
 
 /** Objects of all projects that a destroyed stack must not leave behind, by kind. */
-export type Left = Record<string, unknown[]>;
+export type Left = Record<string, { readonly id: string; readonly name?: string }[]>;
 
 /** A write that an API or the factory logged. */
 export interface Write {
@@ -24,9 +24,14 @@ export function left(): Left {
   return JSON.parse(sandbox("left")) as Left;
 }
 
-/** True when nothing is left. */
-export function isEmpty(objects: Left): boolean {
-  return Object.values(objects).every((list) => list.length === 0);
+/** Objects of `after` that were not there before, by kind; kinds without one are left out. */
+export function added(before: Left, after: Left): Left {
+  const known = new Set(Object.values(before).flatMap((list) => list.map(({ id }) => id)));
+  return Object.fromEntries(
+    Object.entries(after)
+      .map(([kind, list]) => [kind, list.filter(({ id }) => !known.has(id))] as const)
+      .filter(([, list]) => list.length > 0),
+  );
 }
 
 /** Writes that OpenStack and the factory logged since a moment, in seconds since the epoch. */
