@@ -18,7 +18,7 @@ await build({
   ...common,
   entryPoints: ["policies/index.ts"],
   outfile: "dist/policies/index.js",
-  external: ["@pulumi/pulumi", "@grpc/grpc-js", "google-protobuf"],
+  external: ["@pulumi/pulumi"],
 });
 await build({
   ...common,

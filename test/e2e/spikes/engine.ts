@@ -91,11 +91,16 @@ export class TemporaryProject {
     return fs.existsSync(name) ? fs.readFileSync(name, "utf8") : "";
   }
 
-  pulumi(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
-    return inSandbox(["pulumi", ...args, "--non-interactive"], {
+  /** Runs a command in the project's folder. */
+  run(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
+    return inSandbox(command, {
       cwd: this.folder,
       env: { PULUMI_TALOS_OPENSTACK_BACKEND: this.backend, ...env },
     });
+  }
+
+  pulumi(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
+    return this.run(["pulumi", ...args, "--non-interactive"], env);
   }
 
   /** `pulumi up` without a preview. */
