@@ -111,6 +111,9 @@ function createLoadBalancer(
               address: nodeAddress,
               protocolPort: listener.port,
               subnetId: args.network.subnetId,
+              // Written out, so that a refresh shows a member that was taken out by hand.
+              weight: 1,
+              adminStateUp: true,
             },
             { parent },
           ),

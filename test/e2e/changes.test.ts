@@ -36,7 +36,7 @@ describe("a change after creation", () => {
   beforeAll(async () => {
     await stack.create(cluster());
     expect((await stack.up()).code).toBe(0);
-    before = await cloud.servers();
+    before = await cloud.servers("change");
     expect([...before.keys()].sort()).toEqual(names);
   });
 
@@ -47,7 +47,7 @@ describe("a change after creation", () => {
   });
 
   async function expectUntouched(): Promise<void> {
-    const after = await cloud.servers();
+    const after = await cloud.servers("change");
     for (const name of names) {
       const id = before.get(name)?.id ?? "";
       expect(after.get(name)?.id).toBe(id);
@@ -107,7 +107,7 @@ describe("a change after creation", () => {
     const result = await stack.up();
     expect(result.text).not.toContain("error:");
     expect(result.code).toBe(0);
-    const after = await cloud.servers();
+    const after = await cloud.servers("change");
     const replaced = after.get("change-image-0");
     const old = before.get("change-image-0");
     expect(replaced?.id).not.toBe(old?.id);

@@ -36,7 +36,7 @@ describe("a cluster", () => {
     const result = await stack.upAsUser();
     expect(result.text).not.toContain("error:");
     expect(result.code).toBe(0);
-    before = await cloud.servers();
+    before = await cloud.servers("life");
     expect([...before.keys()].sort()).toEqual(["life-control-plane-0", "life-general-0"]);
     expect([...before.values()].map(({ status }) => status)).toEqual(["ACTIVE", "ACTIVE"]);
     outputs = await stack.outputs<Outputs>();
@@ -92,7 +92,7 @@ describe("a cluster", () => {
     expect(result.code).toBe(0);
     const servers = stack.steps().filter(({ type }) => type === "openstack:compute/instance:Instance");
     expect(servers.map(({ op }) => op)).toEqual(["create"]);
-    const after = await cloud.servers();
+    const after = await cloud.servers("life");
     for (const [name, { id }] of before) {
       expect(after.get(name)?.id).toBe(id);
       expect(await cloud.actions(id)).toEqual(["create"]);

@@ -86,10 +86,14 @@ export class Cloud {
     return instanceActions.map(({ action }) => action).reverse();
   }
 
-  /** Servers of the project by name. */
-  async servers(): Promise<Map<string, Server>> {
+  /** Servers of a cluster by name. */
+  async servers(cluster: string): Promise<Map<string, Server>> {
     const { servers } = await this.get<{ servers: Server[] }>("compute", "/servers/detail");
-    return new Map(servers.map((server) => [server.name, server]));
+    return new Map(
+      servers
+        .filter(({ name }) => name.startsWith(`${cluster}-`))
+        .map((server) => [server.name, server]),
+    );
   }
 
   /** Servers of all projects by name; for the operator. */
