@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -65,11 +65,13 @@ export class Stack {
   }
 
   async create(settings: ClusterSettings): Promise<void> {
-    this.configure(settings);
     const result = await this.pulumi(["stack", "init", this.name]);
     if (result.code !== 0) {
       throw new Error(result.text);
     }
+    // The command writes the salt beside the program, whatever file the stack is configured by.
+    renameSync(join(this.program, `Pulumi.${this.name}.yaml`), this.config);
+    this.configure(settings);
   }
 
   /** Works on the state of another stack of the same name, with another program. */
