@@ -1,6 +1,14 @@
-import { PolicyPack } from "@pulumi/policy";
+import type { Policies } from "@pulumi/policy";
 
-import { policies } from "./rules";
+import {
+  imageHoldsExactlyActivatedExtensions,
+  imageHoldsExactlyActivatedExtensionsInStack,
+} from "./image-holds-exactly-activated-extensions";
+import { serverImageCanBeJudged } from "./server-image-can-be-judged";
 
-// The constructor starts a server: whatever wants the rules alone imports ./rules.
-new PolicyPack("talos-openstack", { policies });
+/** Every rule of the pack, in the order in which the engine calls them; also for packs of your own. */
+export const policies: Policies = [
+  imageHoldsExactlyActivatedExtensions,
+  imageHoldsExactlyActivatedExtensionsInStack,
+  serverImageCanBeJudged,
+];

@@ -1,5 +1,5 @@
 // Bundles the policy pack and the CLI into dist/: their libraries are not dependencies of the package.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -13,13 +13,17 @@ const common = {
   define: { "process.env.PACKAGE_VERSION": JSON.stringify(version) },
 };
 
-// The pack shares @pulumi/pulumi with the process that starts it: types like Asset are compared by class.
+// The pack shares @pulumi/pulumi with the process that starts it. The rules alone need no library at all.
 await build({
   ...common,
-  entryPoints: ["policies/index.ts"],
-  outfile: "dist/policies/index.js",
+  entryPoints: ["policies/pack.ts", "policies/index.ts"],
+  outdir: "dist/policies",
   external: ["@pulumi/pulumi"],
 });
+writeFileSync(
+  "dist/policies/index.d.ts",
+  'import type { Policies } from "@pulumi/policy";\n\n/** Every rule of the pack, for packs of your own. */\nexport declare const policies: Policies;\n',
+);
 await build({
   ...common,
   entryPoints: ["cli/index.ts"],
@@ -27,10 +31,9 @@ await build({
   banner: { js: "#!/usr/bin/env node" },
 });
 
-mkdirSync("dist/policies", { recursive: true });
 cpSync("policies/PulumiPolicy.yaml", "dist/policies/PulumiPolicy.yaml");
 const manifest = JSON.parse(readFileSync("policies/package.json", "utf8"));
 writeFileSync(
   "dist/policies/package.json",
-  JSON.stringify({ ...manifest, version, main: "index.js" }, null, 2) + "\n",
+  JSON.stringify({ ...manifest, version }, null, 2) + "\n",
 );

@@ -3,7 +3,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 
-import { TemporaryProject, installedPackage, succeeded } from "./spikes/engine";
+import { TemporaryProject, installPackage, succeeded } from "./spikes/engine";
 
 jest.setTimeout(120_000);
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
   fs.cpSync(path.join(__dirname, "spikes/ledger/provider"), path.join(project.top, "provider"), {
     recursive: true,
   });
-  await installedPackage(path.join(project.top, "node_modules"));
+  await installPackage(project);
   const cli = "../node_modules/pulumi-talos-openstack/dist/cli/index.js";
   pack = ["--policy-pack", (await succeeded(project.run(["node", cli, "policy-path"]))).trim()];
 });

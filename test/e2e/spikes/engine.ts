@@ -126,28 +126,23 @@ export class TemporaryProject {
   }
 }
 
-let tarball: Promise<string> | undefined;
-
-/** Builds and packs the package, once for each test file. */
-export function packedPackage(): Promise<string> {
-  tarball ??= (async () => {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "talos-openstack-tarball-"));
-    process.on("exit", () => fs.rmSync(folder, { recursive: true, force: true }));
-    const script = 'scripts/build.sh >&2 && exec node scripts/pack.mjs --to "$1"';
-    await succeeded(inSandbox(["bash", "-c", script, "bash", folder], { cwd: repository }));
-    return path.join(folder, fs.readdirSync(folder)[0] ?? "");
-  })();
-  return tarball;
+/** Builds and packs the package into a folder; yields the tarball's path. */
+export async function packedPackage(folder: string): Promise<string> {
+  const script = 'scripts/build.sh >&2 && exec node scripts/pack.mjs --to "$1"';
+  await succeeded(inSandbox(["bash", "-c", script, "bash", folder], { cwd: repository }));
+  const tarball = fs.readdirSync(folder).find((name) => name.startsWith("pulumi-talos-openstack-"));
+  return path.join(folder, tarball ?? "");
 }
 
-/** Puts the packed package into a node_modules folder, beside links to the repository's packages. */
-export async function installedPackage(modules: string): Promise<void> {
-  const file = await packedPackage();
+/** Puts the packed package into the project, beside links to the repository's npm packages. */
+export async function installPackage(project: TemporaryProject): Promise<void> {
+  const tarball = await packedPackage(project.top);
+  const modules = path.join(project.top, "node_modules");
   const target = path.join(modules, "pulumi-talos-openstack");
   fs.mkdirSync(target, { recursive: true });
   for (const name of fs.readdirSync(path.join(repository, "node_modules"))) {
     if (name.startsWith(".") || name === "pulumi-talos-openstack") continue;
     fs.symlinkSync(path.join(repository, "node_modules", name), path.join(modules, name));
   }
-  execFileSync("tar", ["-xzf", file, "-C", target, "--strip-components=1"]);
+  execFileSync("tar", ["-xzf", tarball, "-C", target, "--strip-components=1"]);
 }

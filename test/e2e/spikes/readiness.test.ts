@@ -7,7 +7,7 @@ import * as net from "node:net";
 import * as path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
-import { TemporaryProject, installedPackage, repository, succeeded } from "./engine";
+import { TemporaryProject, installPackage, repository, succeeded } from "./engine";
 
 jest.setTimeout(180_000);
 
@@ -44,7 +44,7 @@ async function stopServer(): Promise<void> {
 
 beforeAll(async () => {
   project = await TemporaryProject.create(path.join(__dirname, "readiness"), "program", null);
-  await installedPackage(path.join(project.top, "node_modules"));
+  await installPackage(project);
   fs.mkdirSync(path.join(project.top, "server"));
   port = await freePort();
   await succeeded(project.run([script, "prepare", path.join(project.top, "server"), `${port}`]));

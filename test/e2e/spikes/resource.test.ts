@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 
-import { TemporaryProject, installedPackage, repository, succeeded } from "./engine";
+import { TemporaryProject, installPackage, repository, succeeded } from "./engine";
 
 jest.setTimeout(120_000);
 
@@ -13,7 +13,7 @@ const projects: TemporaryProject[] = [];
 async function consumer(form: "commonjs" | "esm"): Promise<TemporaryProject> {
   const project = await TemporaryProject.create(path.join(__dirname, "resource"), form, null);
   projects.push(project);
-  await installedPackage(path.join(project.top, "node_modules"));
+  await installPackage(project);
   return project;
 }
 
