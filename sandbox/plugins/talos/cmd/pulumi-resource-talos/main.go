@@ -9,6 +9,7 @@ import (
 	"log"
 	"maps"
 	"net"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -220,5 +221,11 @@ func main() {
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(400 << 20))
 	pulumirpc.RegisterResourceProviderServer(server, &provider{ctx: ctx, cancel: cancel})
 	fmt.Println(l.Addr().(*net.TCPAddr).Port)
+	go func() { // an engine that was killed cannot end its plugins
+		for engine := os.Getppid(); os.Getppid() == engine; {
+			time.Sleep(time.Second)
+		}
+		os.Exit(1)
+	}()
 	log.Fatal(server.Serve(l))
 }
