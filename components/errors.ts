@@ -12,9 +12,14 @@ export class InvalidArguments extends pulumi.ResourceError {
   readonly problems: readonly Problem[];
 
   constructor(subject: string, problems: readonly Problem[], resource?: pulumi.Resource) {
-    super(formatProblems(subject, problems), resource, true);
+    const text = formatProblems(subject, problems);
+    super(text, resource, true);
     this.name = "InvalidArguments";
     this.problems = problems;
+    // Pulumi puts the name of every property that the error passes through before its message, and
+    // logs the stack: dozens of lines before the first problem.
+    Object.defineProperty(this, "message", { get: () => text, set: () => undefined });
+    this.stack = text;
   }
 }
 

@@ -1,99 +1,87 @@
 import * as pulumi from "@pulumi/pulumi";
-import { parseAllDocuments, stringify } from "yaml";
+import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
 
-/** A resource that a program registered. */
+import { answers, outputs } from "./cloud";
+import type { Answer, Mapping, Outputs } from "./cloud";
+
+/** A resource that a program registered, as it was sent to the engine. */
 export interface Registered {
   readonly type: string;
   readonly name: string;
-  readonly inputs: Record<string, unknown>;
-  readonly custom: boolean;
+  /** `Type name`, for example `NodePool prod-storage`. */
+  readonly parent?: string;
+  /** Inputs without the marks of secrets. */
+  readonly inputs: Mapping;
+  /** Names of the inputs that hold a secret. */
+  readonly secretInputs: readonly string[];
+  readonly options: RegisteredOptions;
+}
+
+/** Options of a resource, as they were sent to the engine. Lists are empty where none was given. */
+export interface RegisteredOptions {
+  readonly protect: boolean;
+  readonly retainOnDelete: boolean;
+  readonly deleteBeforeReplace: boolean;
+  readonly ignoreChanges: readonly string[];
+  readonly replaceOnChanges: readonly string[];
+  readonly additionalSecretOutputs: readonly string[];
+  /** All that must exist before, as `Type name`, sorted: by `dependsOn` and by inputs. */
+  readonly dependencies: readonly string[];
+  /** Name of the explicit provider. */
+  readonly provider?: string;
 }
 
 /** A function that a program invoked. */
 export interface Invoked {
   readonly token: string;
-  readonly args: Record<string, unknown>;
+  readonly args: Mapping;
 }
 
-/** Answer to an invoke. */
-export type Answer = (args: Record<string, unknown>) => Record<string, unknown>;
+/** What differs from the usual cloud. */
+export interface CloudChange {
+  /** By token of the function. */
+  readonly answers?: Record<string, Answer>;
+  /** By type of the resource. */
+  readonly outputs?: Record<string, Outputs>;
+  /** The program runs for a preview. Default: false. */
+  readonly preview?: boolean;
+}
 
 const component = "talos-openstack:index:";
-
-/** Outputs that a cloud would add to the inputs, by type. A type that is not listed here throws. */
-const outputs: Record<string, (name: string) => Record<string, unknown>> = {
-  "openstack:blockstorage/volume:Volume": () => ({}),
-  "openstack:compute/instance:Instance": () => ({ accessIpV4: "10.10.0.9" }),
-  "openstack:compute/serverGroup:ServerGroup": () => ({}),
-  "openstack:compute/volumeAttach:VolumeAttach": () => ({ device: "/dev/vdb" }),
-  "openstack:images/image:Image": () => ({}),
-  "openstack:loadbalancer/listener:Listener": () => ({}),
-  "openstack:loadbalancer/loadBalancer:LoadBalancer": () => ({
-    vipAddress: "10.10.0.100",
-    vipPortId: "vip-port",
-  }),
-  "openstack:loadbalancer/member:Member": () => ({}),
-  "openstack:loadbalancer/monitor:Monitor": () => ({}),
-  "openstack:loadbalancer/pool:Pool": () => ({}),
-  "openstack:networking/floatingIp:FloatingIp": (name) => ({ address: `203.0.113.${hash(name)}` }),
-  "openstack:networking/network:Network": () => ({}),
-  "openstack:networking/port:Port": (name) => ({ allFixedIps: [`10.10.0.${hash(name)}`] }),
-  "openstack:networking/router:Router": () => ({
-    externalFixedIps: [{ ipAddress: "203.0.113.254", subnetId: "external" }],
-  }),
-  "openstack:networking/routerInterface:RouterInterface": () => ({}),
-  "openstack:networking/secGroup:SecGroup": () => ({}),
-  "openstack:networking/secGroupRule:SecGroupRule": () => ({}),
-  "openstack:networking/subnet:Subnet": () => ({}),
-  "pulumi-nodejs:dynamic/talos-openstack:BootRecord": () => ({}),
-  "talos:machine/secrets:Secrets": () => ({
-    machineSecrets: { cluster: { id: "cluster-id", secret: "cluster-secret" } },
-    clientConfiguration: { caCertificate: "ca", clientCertificate: "crt", clientKey: "key" },
-  }),
-};
-
-// Names become addresses, the same ones in every run.
-function hash(name: string): number {
-  return ([...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 200) + 20;
-}
 
 /**
  * Records what a program registers and invokes. An unknown type or function throws: a test that did
  * not expect it must not pass.
- *
- * It does not show parents, dependencies, protection or ignored changes: those are options, which
- * mocks do not see (a resource transform does).
  */
 export class Recorder implements pulumi.runtime.Mocks {
   readonly resources: Registered[] = [];
   readonly invokes: Invoked[] = [];
   private readonly answers: Record<string, Answer>;
+  private readonly outputs: Record<string, Outputs>;
 
-  constructor(answers: Record<string, Answer> = {}) {
-    this.answers = { ...defaultAnswers, ...answers };
+  constructor(change: CloudChange) {
+    this.answers = { ...answers, ...change.answers };
+    this.outputs = { ...outputs, ...change.outputs };
   }
 
-  newResource({ type, name, inputs, custom }: pulumi.runtime.MockResourceArgs): {
+  newResource({ type, name, inputs }: pulumi.runtime.MockResourceArgs): {
     id: string;
-    state: Record<string, unknown>;
+    state: Mapping;
   } {
-    this.resources.push({ type, name, inputs: inputs as Record<string, unknown>, custom: custom ?? true });
+    const given = inputs as Mapping;
     if (type.startsWith(component)) {
-      return { id: "", state: inputs as Record<string, unknown> };
+      return { id: "", state: given };
     }
-    if (type === "talos:imageFactory/schematic:Schematic") {
-      const id = this.answers["schematic"]?.(inputs as Record<string, unknown>)["id"];
-      return { id: String(id), state: inputs as Record<string, unknown> };
-    }
-    const more = outputs[type];
+    const more = this.outputs[type];
     if (more === undefined) {
       throw new Error(`Mock not implemented: ${type}`);
     }
-    return { id: `${name}-id`, state: { ...(inputs as Record<string, unknown>), ...more(name) } };
+    const { id, ...added } = more(name, unmarked(given) as Mapping);
+    return { id: typeof id === "string" ? id : `${name}-id`, state: { ...given, ...added } };
   }
 
-  call({ token, inputs }: pulumi.runtime.MockCallArgs): Record<string, unknown> {
-    const args = inputs as Record<string, unknown>;
+  call({ token, inputs }: pulumi.runtime.MockCallArgs): Mapping {
+    const args = unmarked(inputs) as Mapping;
     this.invokes.push({ token, args });
     const answer = this.answers[token];
     if (answer === undefined) {
@@ -102,110 +90,118 @@ export class Recorder implements pulumi.runtime.Mocks {
     return answer(args);
   }
 
-  /** Names of the resources of a type, in the order of registration. */
-  names(type: string): string[] {
-    return this.ofType(type).map(({ name }) => name);
+  /** Takes down a registration together with its options, which mocks do not see. */
+  note(request: RegisterResourceRequest): void {
+    const object = request.getObject();
+    const inputs = object ? (pulumi.runtime.deserializeProperties(object) as Mapping) : {};
+    const provider = request.getProvider();
+    this.resources.push({
+      type: request.getType(),
+      name: request.getName(),
+      parent: request.getParent() ? label(request.getParent()) : undefined,
+      inputs: unmarked(inputs) as Mapping,
+      secretInputs: Object.keys(inputs).filter((key) => holdsSecret(inputs[key])),
+      options: {
+        protect: request.getProtect() ?? false,
+        retainOnDelete: request.getRetainondelete() ?? false,
+        deleteBeforeReplace: request.getDeletebeforereplace(),
+        ignoreChanges: request.getIgnorechangesList(),
+        replaceOnChanges: request.getReplaceonchangesList(),
+        additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
+        dependencies: request.getDependenciesList().map(label).sort(),
+        provider: provider ? label(provider.slice(0, provider.lastIndexOf("::"))) : undefined,
+      },
+    });
   }
 
   ofType(type: string): Registered[] {
     return this.resources.filter((resource) => resource.type === type);
   }
 
-  /** The only resource of a type with this name. */
-  one(type: string, name: string): Registered {
-    const found = this.ofType(type).filter((resource) => resource.name === name);
-    if (found[0] === undefined || found.length > 1) {
-      throw new Error(`${found.length} resources ${type} "${name}" in ${this.names(type).join(", ")}`);
-    }
-    return found[0];
+  /** Names of the resources of a type, sorted. */
+  names(type: string): string[] {
+    return this.ofType(type)
+      .map(({ name }) => name)
+      .sort();
   }
-}
 
-/** A cloud with room enough. */
-const defaultAnswers: Record<string, Answer> = {
-  "openstack:networking/getNetwork:getNetwork": ({ name }) => ({ id: `${String(name)}-id`, name }),
-  "openstack:networking/getSubnet:getSubnet": () => ({ id: "subnet-id", cidr: "10.20.0.0/24" }),
-  "openstack:compute/getFlavor:getFlavor": ({ name }) => ({
-    id: "flavor-id",
-    name,
-    disk: 40,
-    ram: 8192,
-    vcpus: 4,
-  }),
-  "openstack:networking/getPortIds:getPortIds": () => ({ id: "ports", ids: [] }),
-  "openstack:identity/getAuthScope:getAuthScope": () => ({ projectId: "project" }),
-  "openstack:compute/getLimitsV2:getLimitsV2": () => ({
-    maxTotalInstances: 100,
-    totalInstancesUsed: 0,
-    maxTotalCores: 400,
-    totalCoresUsed: 0,
-    maxTotalRamSize: 800000,
-    totalRamUsed: 0,
-    maxServerGroups: 10,
-    totalServerGroupsUsed: 0,
-    maxServerGroupMembers: 10,
-  }),
-  "openstack:networking/getQuotaV2:getQuotaV2": () => ({ port: 500 }),
-  "talos:machine/getConfiguration:getConfiguration": (args) => ({
-    machineConfiguration: renderedConfiguration(args),
-  }),
-  "talos:client/getConfiguration:getConfiguration": () => ({ talosConfig: "context: test\n" }),
-};
-
-type Mapping = Record<string, unknown>;
-
-/**
- * Stands for the provider's strategic merge, as far as these tests need it: mappings are merged,
- * lists are appended, documents with a kind are added.
- */
-function renderedConfiguration({ machineType, configPatches }: Mapping): string {
-  let main: Mapping = { version: "v1alpha1", machine: { type: machineType } };
-  const documents: Mapping[] = [];
-  for (const patch of (configPatches ?? []) as string[]) {
-    for (const document of parseAllDocuments(patch)) {
-      const value = document.toJS() as Mapping;
-      if ("kind" in value) {
-        documents.push(value);
-      } else {
-        main = merged(main, value) as Mapping;
+  /** Number of resources by type, components aside. */
+  counts(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { type } of this.resources) {
+      if (!type.startsWith(component)) {
+        counts[type] = (counts[type] ?? 0) + 1;
       }
     }
+    return counts;
   }
-  return [main, ...documents].map((document) => stringify(document)).join("---\n");
+
+  /** The only resource of a type with this name. */
+  one(type: string, name: string): Registered {
+    const [found, ...more] = this.ofType(type).filter((resource) => resource.name === name);
+    if (found === undefined || more.length > 0) {
+      throw new Error(
+        `${more.length} more, or none: ${type} "${name}" of ${this.names(type).join(", ")}`,
+      );
+    }
+    return found;
+  }
+
+  /** Arguments of every call of a function. */
+  calls(token: string): Mapping[] {
+    return this.invokes.filter((invoke) => invoke.token === token).map(({ args }) => args);
+  }
 }
 
-function merged(base: unknown, patch: unknown): unknown {
-  if (Array.isArray(base) && Array.isArray(patch)) {
-    return [...(base as unknown[]), ...(patch as unknown[])];
+/** `urn:…::openstack:compute/instance:Instance::prod-storage-0` is `Instance prod-storage-0`. */
+function label(urn: string): string {
+  const [type = "", name = ""] = urn.split("::").slice(-2);
+  return `${type.split(":").at(-1)} ${name}`;
+}
+
+/** The key that marks special values, of which only secrets occur here. */
+const signature = "4dabf18193072939515e22adb298388d";
+
+function isMarked(value: object): value is { value: unknown } {
+  return signature in value && "value" in value;
+}
+
+function unmarked(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map(unmarked);
   }
-  if (!isMapping(base) || !isMapping(patch)) {
-    return patch;
+  if (typeof value !== "object" || value === null) {
+    return value;
   }
-  const keys = new Set([...Object.keys(base), ...Object.keys(patch)]);
-  return Object.fromEntries(
-    [...keys].map((key) => [key, key in patch ? merged(base[key], patch[key]) : base[key]]),
+  return isMarked(value)
+    ? unmarked(value.value)
+    : Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, unmarked(inner)]));
+}
+
+function holdsSecret(value: unknown): boolean {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    (isMarked(value) || Object.values(value).some(holdsSecret))
   );
 }
 
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+interface Monitor {
+  registerResource(
+    request: RegisterResourceRequest,
+    callback: (error: unknown, response: unknown) => void,
+  ): unknown;
 }
 
 /** Installs a recorder for the next program. */
-export function record(answers: Record<string, Answer> = {}): Recorder {
-  const recorder = new Recorder(answers);
-  void pulumi.runtime.setMocks(recorder, "project", "stack", false);
+export async function record(change: CloudChange = {}): Promise<Recorder> {
+  const recorder = new Recorder(change);
+  await pulumi.runtime.setMocks(recorder, "project", "stack", change.preview ?? false);
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, callback) => {
+    recorder.note(request);
+    return register(request, callback);
+  };
   return recorder;
-}
-
-/** The value of an output. */
-export function valueOf<T>(output: pulumi.Output<T>): Promise<T> {
-  return new Promise((resolve) => {
-    output.apply(resolve);
-  });
-}
-
-/** True when the output is marked as a secret. */
-export function isSecret(output: pulumi.Output<unknown>): Promise<boolean> {
-  return pulumi.isSecret(output);
 }

@@ -1,74 +1,88 @@
+import { runInThisContext } from "node:vm";
+
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Answer, Recorder } from "./mocks";
+import type { CloudChange, Recorder } from "./mocks";
 import { record } from "./mocks";
-
-/** Options that a child was registered with, which mocks do not see. */
-export interface SeenOptions {
-  readonly type: string;
-  readonly name: string;
-  readonly options: pulumi.CustomResourceOptions;
-}
 
 /** What a program did under mocks. */
 export interface Outcome<T> {
   readonly recorder: Recorder;
-  readonly options: readonly SeenOptions[];
   readonly value?: T;
   /** What the program failed with, in its constructors or later in an output. */
   readonly error?: Error;
+  /** Warnings, in their order. */
+  readonly warnings: readonly string[];
 }
 
-/**
- * Runs a program under mocks until all its outputs have settled.
- *
- * @param program Gets the options that make children visible; pass them to the component.
- */
-export async function run<T>(
-  program: (options: pulumi.ComponentResourceOptions) => T,
-  answers: Record<string, Answer> = {},
-): Promise<Outcome<T>> {
-  const recorder = record(answers);
-  const seen: SeenOptions[] = [];
-  const options: pulumi.ComponentResourceOptions = {
-    transformations: [
-      ({ type, name, opts }) => {
-        seen.push({ type, name, options: opts as pulumi.CustomResourceOptions });
-        return undefined;
-      },
-    ],
-  };
-  const failures: Error[] = [];
-  const onFailure = (error: Error) => failures.push(error);
-  process.on("unhandledRejection", onFailure);
+/** Runs a program under mocks until all that it registers and invokes has settled. */
+export async function run<T>(program: () => T, change: CloudChange = {}): Promise<Outcome<T>> {
+  const recorder = await record(change);
+  const warnings: string[] = [];
+  const warn = jest.spyOn(console, "warn").mockImplementation((text: unknown) => {
+    warnings.push(String(text).replace("warning: [runtime] ", ""));
+  });
+  // What the SDK logs about a failure is in the failure itself.
+  const log = jest.spyOn(console, "error").mockReturnValue();
+  const failures = collectRejections();
   let value: T | undefined;
+  let thrown: Error | undefined;
   try {
-    value = program(options);
-    await settled();
+    value = program();
   } catch (error) {
-    failures.push(error as Error);
-  } finally {
-    // Rejections are reported one turn after they happen.
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    process.off("unhandledRejection", onFailure);
+    thrown = error as Error;
   }
-  return { recorder, options: seen, value, error: failures[0] };
+  await settled();
+  const rejected = failures.stop();
+  warn.mockRestore();
+  log.mockRestore();
+  return { recorder, value, error: thrown ?? rejected[0], warnings };
 }
 
-/** Waits for every registration that is under way, and for those that they start. */
+/** As {@link run}, for programs that must succeed: what they made. */
+export async function runWell<T>(
+  program: () => T,
+  change: CloudChange = {},
+): Promise<{ recorder: Recorder; value: T; warnings: readonly string[] }> {
+  const { recorder, value, error, warnings } = await run(program, change);
+  if (error !== undefined) {
+    throw error;
+  }
+  return { recorder, value: value as T, warnings };
+}
+
+// A failure in an output ends a program as an unhandled rejection; jest would end the test with it.
+function collectRejections(): { stop: () => Error[] } {
+  const event = "unhandledRejection";
+  // The global `process` of a test is a copy, which gets no events.
+  const real = runInThisContext("process") as NodeJS.Process;
+  const listeners = real.rawListeners(event) as NodeJS.UnhandledRejectionListener[];
+  const rejected: Error[] = [];
+  const listener = (reason: unknown) => rejected.push(reason as Error);
+  real.removeAllListeners(event);
+  real.on(event, listener);
+  return {
+    stop: () => {
+      real.off(event, listener);
+      for (const earlier of listeners) {
+        real.on(event, earlier);
+      }
+      return rejected;
+    },
+  };
+}
+
+/** Waits for every registration and invoke, for those that they start, and for their rejections. */
 async function settled(): Promise<void> {
-  await pulumi.runtime.disconnect();
+  for (let turn = 0; turn < 3; turn++) {
+    await pulumi.runtime.disconnect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
-/** Options of the only child of a type with this name. */
-export function optionsOf(
-  outcome: Outcome<unknown>,
-  type: string,
-  name: string,
-): pulumi.CustomResourceOptions {
-  const found = outcome.options.filter((seen) => seen.type === type && seen.name === name);
-  if (found[0] === undefined || found.length > 1) {
-    throw new Error(`${found.length} children ${type} "${name}"`);
-  }
-  return found[0].options;
+/** The value of an output. */
+export function valueOf<T>(output: pulumi.Output<T>): Promise<pulumi.Unwrap<T>> {
+  return new Promise((resolve) => {
+    pulumi.output(output).apply(resolve);
+  });
 }
