@@ -27,7 +27,8 @@ recipe() {
       module=plugins/cluster release=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$here/plugins/cluster/go.mod")
       flags+=" -X $version.gitVersion=$release -X $version.gitMajor=1 -X $version.gitMinor=$(cut -d. -f2 <<<"$release")"
       ;;
-    kwok | talosctl) module=plugins/cluster ;;
+    kwok) module=plugins/cluster packages=(sigs.k8s.io/kwok/cmd/kwok) ;;
+    talosctl) module=plugins/cluster ;;
     pulumi)
       module=engine flags+=' -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.259.0'
       packages=(github.com/pulumi/pulumi/pkg/v3/cmd/pulumi ./pulumi-language-nodejs)

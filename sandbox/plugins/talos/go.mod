@@ -3,7 +3,6 @@ module pulumi-talos-openstack/sandbox/plugins/talos
 go 1.26.5
 
 require (
-	github.com/klauspost/compress v1.18.7
 	github.com/pulumi/pulumi/sdk/v3 v3.259.0
 	github.com/siderolabs/crypto v0.6.5
 	github.com/siderolabs/image-factory v1.3.3

@@ -2,12 +2,9 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
-	"io"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 )
 
@@ -26,7 +23,7 @@ const (
 	cluster         = 1 << 16
 )
 
-// disk makes an image in the given format (raw, qcow2) and compression (empty, .xz, .zst, .gz).
+// disk makes an image in the given format (raw, qcow2) and compression (empty or .xz).
 func disk(id identity, canonical []byte, format, compression string) ([]byte, error) {
 	line, err := json.Marshal(id)
 	if err != nil {
@@ -39,25 +36,17 @@ func disk(id identity, canonical []byte, format, compression string) ([]byte, er
 	if format == "qcow2" {
 		raw = qcow2(raw[:cluster])
 	}
-	var out bytes.Buffer
-	var w io.WriteCloser
-	switch compression {
-	case ".xz":
-		w, err = xz.NewWriter(&out)
-	case ".zst":
-		w, err = zstd.NewWriter(&out)
-	case ".gz":
-		w = gzip.NewWriter(&out)
-	default:
+	if compression == "" {
 		return raw, nil
 	}
-	if err != nil {
-		return nil, err
+	var out bytes.Buffer
+	w, err := xz.NewWriter(&out)
+	if err == nil {
+		_, err = w.Write(raw)
 	}
-	if _, err := w.Write(raw); err != nil {
-		return nil, err
+	if err == nil {
+		err = w.Close()
 	}
-	err = w.Close()
 	return out.Bytes(), err
 }
 
