@@ -15,6 +15,10 @@ describe("clusterProblems accepts", () => {
   it.each<[string, Partial<ClusterDeclaration>]>([
     ["a usual cluster", {}],
     ["one control plane alone", { pools: [controlPlane({ count: 1 })] }],
+    [
+      "a label of Kubernetes on control planes, where Talos sets it",
+      { pools: [controlPlane({ labels: { "node-role.kubernetes.io/storage": "" } })] },
+    ],
     ["an empty pool", workers({ count: 0 })],
     ["an existing network that was not read yet", network({ kind: "existing", cidr: undefined })],
     ["no sources from inside", api({ from: [], runsInside: true })],

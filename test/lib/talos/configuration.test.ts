@@ -109,6 +109,12 @@ cluster: {}
     expect([...read.kernelModules.keys()]).toEqual(["zfs"]);
   });
 
+  it("as many as 100 aliases", () => {
+    const aliases = (count: number) => `machine: &m {}\nlist:\n${"- *m\n".repeat(count)}`;
+    expect(facts(aliases(100)).documents).toEqual(["v1alpha1"]);
+    expect(error(aliases(101))).toBe("document 1: more than 100 aliases");
+  });
+
   it("empty documents, and properties that are null", () => {
     const read = facts(
       "---\n---\n# nothing\n---\nmachine:\n  install: {image: null}\n  kernel: ~\n",
