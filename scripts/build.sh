@@ -31,12 +31,14 @@ scripts/generate-sdks.sh --build
 common=(tsconfig.json tsconfig.build.json package.json package-lock.json scripts/build.sh scripts/bundle.mjs)
 
 if stale dist/.compiled "${common[@]}" components lib runtime sdks/*/bin/package.json; then
+  touch dist/.started # before: what is edited meanwhile is newer
   rm -rf dist/components dist/lib dist/runtime
   tsc -p tsconfig.build.json
-  touch dist/.compiled
+  mv dist/.started dist/.compiled
 fi
 if stale dist/.bundled "${common[@]}" policies cli lib; then
+  touch dist/.started
   rm -rf dist/policies dist/cli
   node scripts/bundle.mjs
-  touch dist/.bundled
+  mv dist/.started dist/.bundled
 fi
