@@ -66,7 +66,10 @@ export class ClusterNetwork extends pulumi.ComponentResource {
   }
 }
 
-type Network = Pick<ClusterNetwork, "networkId" | "subnetId" | "cidr" | "routerCidrs" | "reachable">;
+type Network = Pick<
+  ClusterNetwork,
+  "networkId" | "subnetId" | "cidr" | "routerCidrs" | "reachable"
+>;
 
 type SecurityGroups = Record<NodeRole, openstack.networking.SecGroup>;
 

@@ -66,6 +66,8 @@ export interface ControlPlaneComponentArgs {
   addresses: ControlPlaneAddresses;
   endpoint: ApiEndpoint;
   securityGroupId: pulumi.Output<string>;
+  /** What the cluster's nodes were created with. */
+  bootRecord: pulumi.Resource;
 }
 
 /** The control-plane servers, one after another, behind the endpoint. */
@@ -75,7 +77,11 @@ export class ControlPlane extends pulumi.ComponentResource {
   /** Members of the load balancer; empty for an external endpoint. */
   declare readonly members: pulumi.Resource[];
 
-  constructor(name: string, args: ControlPlaneComponentArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    args: ControlPlaneComponentArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("talos-openstack:index:ControlPlane", name, {}, opts);
     const { cluster, plan, image, addresses, endpoint } = args;
     const certSANs = pulumi
@@ -95,7 +101,7 @@ export class ControlPlane extends pulumi.ComponentResource {
         kernelModules: plan.activation.kernelModules,
         ports: addresses.ports,
         userData: poolConfiguration(plan, cluster, image, certSANs, this),
-        dependsOn: [...cluster.networkReachable],
+        dependsOn: [...cluster.networkReachable, args.bootRecord],
         chained: true,
       },
       this,

@@ -5,7 +5,7 @@ import type { ImageSourceArgs, PoolArgs } from "./arguments";
 import { declarePool } from "./declare";
 import { refuse } from "./errors";
 import type { ClusterHandle } from "./handle";
-import { createPorts, createServers } from "./nodes";
+import { createBootRecord, createPorts, createServers } from "./nodes";
 import type { NodeOutput } from "./nodes";
 import { createPoolImage, planPool, poolConfiguration } from "./pool";
 import type { TalosImage } from "./talosimage";
@@ -20,6 +20,11 @@ export interface NodePoolComponentArgs extends PoolArgs {
   image?: TalosImage;
   /** Where the pool's own image comes from. */
   images?: ImageSourceArgs;
+  /**
+   * The record of what the cluster's nodes were created with, when it covers this pool already.
+   * Default: the pool keeps its own.
+   */
+  bootRecord?: pulumi.Resource;
   /** Property path of the pool in messages. Default: the pool's name. */
   path?: string;
 }
@@ -53,13 +58,15 @@ export class NodePool extends pulumi.ComponentResource {
       securityGroupId: cluster.workerSecurityGroupId,
       kernelModules: plan.activation.kernelModules,
     };
+    const record =
+      args.bootRecord ?? createBootRecord(name, [{ declaration, pool: args }], cluster, this);
     const ports = createPorts(nodes, this);
     const servers = createServers(
       {
         ...nodes,
         ports,
         userData: poolConfiguration(plan, cluster, this.image, [], this),
-        dependsOn: [...cluster.networkReachable],
+        dependsOn: [...cluster.networkReachable, record],
         chained: false,
       },
       this,

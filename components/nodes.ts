@@ -81,11 +81,6 @@ export function createServers(
 ): openstack.compute.Instance[] {
   const { cluster, declaration, pool } = args;
   const group = createServerGroup(args, parent);
-  const record = new BootRecord(
-    `${cluster.clusterName}-${declaration.name}`,
-    { nodes: bootRecords(args), replace: [...declaration.replace] },
-    { parent },
-  );
   const servers: openstack.compute.Instance[] = [];
   for (const port of args.ports) {
     const previous = servers.at(-1);
@@ -109,7 +104,7 @@ export function createServers(
       },
       {
         parent,
-        dependsOn: [...args.dependsOn, record, ...(args.chained && previous ? [previous] : [])],
+        dependsOn: [...args.dependsOn, ...(args.chained && previous ? [previous] : [])],
         ...lifecycle(declaration.replace.includes(port.node), cluster.deletionProtection),
       },
     );
@@ -134,20 +129,45 @@ const keptAsCreated = [
   ...bootMetadataKeys.map((key) => `metadata["${key}"]`),
 ];
 
-/** What each node of the pool is created with, for the comparison at the next update. */
-function bootRecords({
-  cluster,
-  declaration,
-  pool,
-  ports,
-}: ServersArgs): pulumi.Output<Record<string, NodeBootRecord>> {
+/** What the record of a pool is made from. */
+export interface RecordedPool {
+  declaration: PoolDeclaration;
+  pool: PoolArgs;
+}
+
+/**
+ * Remembers what the nodes of pools are created with, and refuses at preview what would replace,
+ * rebuild or resize them. One record for all pools of a cluster: so all problems show at once.
+ */
+export function createBootRecord(
+  name: string,
+  pools: readonly RecordedPool[],
+  cluster: Pick<ClusterHandle, "networkId" | "subnetId">,
+  parent: pulumi.Resource,
+): BootRecord {
+  return new BootRecord(
+    name,
+    {
+      nodes: pulumi
+        .all(pools.map((pool) => bootRecords(pool, cluster)))
+        .apply((records) => Object.assign({}, ...records) as Record<string, NodeBootRecord>),
+      replace: pools.flatMap(({ declaration }) => declaration.replace),
+    },
+    { parent },
+  );
+}
+
+function bootRecords(
+  { declaration, pool }: RecordedPool,
+  cluster: Pick<ClusterHandle, "networkId" | "subnetId">,
+): pulumi.Output<Record<string, NodeBootRecord>> {
   const { boot } = declaration;
   return pulumi
     .all([pool.flavor, cluster.networkId, cluster.subnetId])
     .apply(([flavor, network, subnet]) =>
       Object.fromEntries(
-        ports.map(({ node, index }) => [
-          node,
+        Array.from({ length: declaration.count }, (_, index) => [
+          `${declaration.name}-${index}`,
           {
             path: declaration.path,
             fields: {

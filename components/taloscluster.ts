@@ -14,6 +14,7 @@ import { ApiEndpoint } from "./endpoint";
 import { refuse } from "./errors";
 import type { ClusterHandle } from "./handle";
 import { NodePool } from "./nodepool";
+import { createBootRecord } from "./nodes";
 import type { NodeOutput } from "./nodes";
 import { createPoolImage, planPool } from "./pool";
 import type { PoolPlan } from "./pool";
@@ -87,8 +88,10 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     );
     this.clusterEndpoint = endpoint.url;
 
-    const controlPlane = this.createControlPlane(plans, images, network, endpoint, args);
-    const workers = this.createWorkers(plans, images, args);
+    const record = createBootRecord(this.clusterName, plans, this, this);
+    const parts = { plans, images, record };
+    const controlPlane = this.createControlPlane(parts, network, endpoint, args);
+    const workers = this.createWorkers(parts);
 
     this.images = [...new Set(images.values())];
     this.nodes = pulumi
@@ -121,8 +124,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
   }
 
   private createControlPlane(
-    plans: readonly PoolPlan[],
-    images: Images,
+    { plans, images, record }: Parts,
     network: ClusterNetwork,
     endpoint: ApiEndpoint,
     args: TalosClusterArgs,
@@ -143,14 +145,14 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
       { ...common, externalNetwork: publicNetwork(args) },
       { parent: this },
     );
-    return new ControlPlane(name, { ...common, addresses, endpoint }, { parent: this });
+    return new ControlPlane(
+      name,
+      { ...common, addresses, endpoint, bootRecord: record },
+      { parent: this },
+    );
   }
 
-  private createWorkers(
-    plans: readonly PoolPlan[],
-    images: Images,
-    args: TalosClusterArgs,
-  ): NodePool[] {
+  private createWorkers({ plans, images, record }: Parts): NodePool[] {
     return plans
       .filter(({ declaration }) => declaration.role === "worker")
       .map(
@@ -163,6 +165,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
               poolName: plan.declaration.name,
               path: plan.declaration.path,
               image: imageOf(plan, images),
+              bootRecord: record,
             },
             { parent: this },
           ),
@@ -188,6 +191,13 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
 }
 
 type Images = ReadonlyMap<string, TalosImage>;
+
+/** What control plane and workers have in common. */
+interface Parts {
+  readonly plans: readonly PoolPlan[];
+  readonly images: Images;
+  readonly record: pulumi.Resource;
+}
 
 /** Pools share an image when schematic and architecture are the same; the version always is. */
 function imageKey({ declaration, schematic }: PoolPlan): string {

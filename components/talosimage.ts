@@ -3,7 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import * as talos from "@pulumiverse/talos";
 
 import { imageProperties, imageSource, minimumDiskGiB } from "../lib/openstack/images";
-import { canonicalSchematic, imageUrl, installerReference, schematicId } from "../lib/talos/schematic";
+import {
+  canonicalSchematic,
+  imageUrl,
+  installerReference,
+  schematicId,
+} from "../lib/talos/schematic";
 import type { Schematic } from "../lib/talos/schematic";
 import { parseTalosVersion } from "../lib/talos/versions";
 import type { ImageSourceArgs } from "./arguments";

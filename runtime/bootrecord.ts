@@ -1,4 +1,4 @@
-import { changeProblems } from "../lib/openstack/boot";
+import { changeProblems, recordAfter } from "../lib/openstack/boot";
 import type { BootRecord, NodeBootRecord } from "../lib/openstack/boot";
 import type { Problem } from "../lib/problem";
 import { sortProblems } from "../lib/report";
@@ -12,9 +12,10 @@ import { differ, knownOf, own } from "./dynamic";
 export const bootRecord: DynamicProvider = {
   check(olds, news) {
     const before = recordOf(olds);
-    const problems = changeProblems(before, recordOf(news, before));
+    const after = recordOf(news, before);
+    const problems = changeProblems(before, after);
     return Promise.resolve({
-      inputs: news,
+      inputs: { ...news, nodes: remembered(news, recordAfter(before, after)) },
       failures: sortProblems(problems).map((problem) => ({
         property: "",
         reason: sentence(problem),
@@ -31,6 +32,24 @@ export const bootRecord: DynamicProvider = {
     return Promise.resolve({ outs: own(news) });
   },
 };
+
+// Values that are not known yet stay as the engine handed them over.
+function remembered(news: Properties, record: BootRecord): unknown {
+  const { nodes } = news;
+  if (typeof nodes !== "object" || nodes === null) return nodes;
+  return Object.fromEntries(
+    Object.entries(nodes).map(([name, node]: [string, unknown]) => [
+      name,
+      isFields(node) && isFields(node["fields"])
+        ? { ...node, fields: { ...node["fields"], ...record.nodes[name]?.fields } }
+        : node,
+    ]),
+  );
+}
+
+function isFields(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
 
 /** One line with everything that the problem says. */
 function sentence({ rule, path, found, required, fix }: Problem): string {

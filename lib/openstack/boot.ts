@@ -198,19 +198,38 @@ export function bootMetadata(facts: BootFacts): Record<(typeof bootMetadataKeys)
 
 /**
  * Changes that would replace, rebuild or resize a node, or lose data, all at once. Nodes listed in
- * `after.replace` may change; their data volumes may not, because a replacement keeps them. Nodes
- * and values on one side only are passed over: new, removed or not known.
+ * `after.replace` may change; as long as one node of a pool is listed, the others wait for their
+ * turn. Data volumes may not change, because a replacement keeps them. Nodes and values on one side
+ * only are passed over: new, removed or not known.
  */
 export function changeProblems(before: BootRecord, after: BootRecord): Problem[] {
-  const replaced = new Set(after.replace ?? []);
+  const rollingOut = poolsWithReplacement(after);
   return Object.entries(after.nodes).flatMap(([name, node]) => {
     const previous = before.nodes[name];
     if (previous === undefined) return [];
     return [
-      ...(replaced.has(name) ? [] : fieldProblems(name, previous, node)),
+      ...(rollingOut.has(node.path) ? [] : fieldProblems(name, previous, node)),
       ...volumeProblems(name, previous, node),
     ];
   });
+}
+
+/**
+ * What is remembered after an update: a node that was not replaced is still what it was created as,
+ * whatever is declared today.
+ */
+export function recordAfter(before: BootRecord, after: BootRecord): BootRecord {
+  const replaced = new Set(after.replace ?? []);
+  const nodes = Object.entries(after.nodes).map(([name, node]): [string, NodeBootRecord] => {
+    const previous = before.nodes[name];
+    if (previous === undefined || replaced.has(name)) return [name, node];
+    return [name, { ...node, fields: { ...node.fields, ...previous.fields } }];
+  });
+  return { ...after, nodes: Object.fromEntries(nodes) };
+}
+
+function poolsWithReplacement({ nodes, replace }: BootRecord): Set<string> {
+  return new Set((replace ?? []).flatMap((name) => nodes[name]?.path ?? []));
 }
 
 function fieldProblems(name: string, before: NodeBootRecord, after: NodeBootRecord): Problem[] {

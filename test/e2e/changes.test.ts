@@ -17,7 +17,10 @@ const cloud = new Cloud();
 const instance = "openstack:compute/instance:Instance";
 const names = ["change-control-plane-0", "change-image-0", "change-volume-0"];
 
-function cluster(changes: Changes = {}, poolChanges: Record<string, unknown> = {}): ClusterSettings {
+function cluster(
+  changes: Changes = {},
+  poolChanges: Record<string, unknown> = {},
+): ClusterSettings {
   return smallCluster("change", 11, {
     ...changes,
     pools: {
@@ -27,7 +30,7 @@ function cluster(changes: Changes = {}, poolChanges: Record<string, unknown> = {
   });
 }
 
-const labels = "machine:\n  nodeLabels:\n    example.com/changed: \"yes\"\n";
+const labels = 'machine:\n  nodeLabels:\n    example.com/changed: "yes"\n';
 
 describe("a change after creation", () => {
   const stack = new Stack("changes");
@@ -56,10 +59,13 @@ describe("a change after creation", () => {
   }
 
   it.each<[string, ClusterSettings]>([
-    ["another Talos version", cluster({ talosVersion: "1.13.8" })],
+    ["another Talos version", cluster({ talosVersion: "1.13.0" })],
     ["another disk format of the image", cluster({ images: { diskFormat: "qcow2" } })],
     ["another machine configuration", cluster({ more: { configPatches: [labels] } })],
-    ["an extension more, and with it another schematic", cluster({}, { extensions: { zfs: true } })],
+    [
+      "an extension more, and with it another schematic",
+      cluster({}, { extensions: { zfs: true } }),
+    ],
   ])("leaves every server alone: %s", async (_change, settings) => {
     stack.configure(settings);
     const result = await stack.up();
@@ -85,9 +91,7 @@ describe("a change after creation", () => {
       join(root, "test/e2e/programs/without-ignored-changes"),
     );
     unprotected.useStateOf(stack);
-    unprotected.configure(
-      cluster({ talosVersion: "1.13.8", more: { configPatches: [labels] } }),
-    );
+    unprotected.configure(cluster({ talosVersion: "1.13.0", more: { configPatches: [labels] } }));
     const result = await unprotected.preview();
     expect(result.code).toBe(0);
     const planned = unprotected.steps().filter(({ type }) => type === instance);
@@ -96,9 +100,7 @@ describe("a change after creation", () => {
   });
 
   it("replaces just the node that is listed: same port, today's image and configuration", async () => {
-    const settings = cluster(
-      { talosVersion: "1.13.8", more: { configPatches: [labels] } },
-    );
+    const settings = cluster({ talosVersion: "1.13.0", more: { configPatches: [labels] } });
     const pools = settings["pools"] as Record<string, Record<string, unknown>>;
     stack.configure({
       ...settings,
@@ -112,7 +114,7 @@ describe("a change after creation", () => {
     const old = before.get("change-image-0");
     expect(replaced?.id).not.toBe(old?.id);
     expect(replaced?.addresses).toEqual(old?.addresses);
-    expect(replaced?.metadata["talos-boot-version"]).toBe("1.13.8");
+    expect(replaced?.metadata["talos-boot-version"]).toBe("1.13.0");
     expect(replaced?.flavor.original_name).toBe("m1.medium");
     for (const name of ["change-control-plane-0", "change-volume-0"]) {
       expect(after.get(name)?.id).toBe(before.get(name)?.id);

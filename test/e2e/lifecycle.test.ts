@@ -87,10 +87,14 @@ describe("a cluster", () => {
   });
 
   it("grows by one server and touches no other", async () => {
-    stack.configure(smallCluster("life", 10, { pools: { general: { count: 2, flavor: "m1.small" } } }));
+    stack.configure(
+      smallCluster("life", 10, { pools: { general: { count: 2, flavor: "m1.small" } } }),
+    );
     const result = await stack.up();
     expect(result.code).toBe(0);
-    const servers = stack.steps().filter(({ type }) => type === "openstack:compute/instance:Instance");
+    const servers = stack
+      .steps()
+      .filter(({ type }) => type === "openstack:compute/instance:Instance");
     expect(servers.map(({ op }) => op)).toEqual(["create"]);
     const after = await cloud.servers("life");
     for (const [name, { id }] of before) {
@@ -107,7 +111,9 @@ describe("a cluster", () => {
   it("plans hand-made changes of a rule and of a load-balancer member back", async () => {
     const admin = new Cloud("admin");
     const resources = await stack.resources();
-    const rule = resources.find(({ urn }) => urn.includes("controlplane-kubernetes-api-from-127.66"));
+    const rule = resources.find(({ urn }) =>
+      urn.includes("controlplane-kubernetes-api-from-127.66"),
+    );
     const member = resources.find(({ type }) => type === "openstack:loadbalancer/member:Member");
     expect(rule?.id).toBeDefined();
     await cloud.request("DELETE", "network", `/v2.0/security-group-rules/${rule?.id ?? ""}`);

@@ -125,7 +125,14 @@ export class Stack {
   }
 
   async outputs<T>(): Promise<T> {
-    const result = await this.pulumi(["stack", "output", "--json", "--show-secrets", "--stack", this.name]);
+    const result = await this.pulumi([
+      "stack",
+      "output",
+      "--json",
+      "--show-secrets",
+      "--stack",
+      this.name,
+    ]);
     return JSON.parse(result.text) as T;
   }
 
