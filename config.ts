@@ -78,6 +78,7 @@ const imagesSchema = z.strictObject({
   installerHost: text.optional(),
   method: z.enum(["web-download", "upload"]).optional(),
   diskFormat: z.enum(["raw", "qcow2"]).optional(),
+  timeout: text.optional(),
   prune: z.boolean().optional(),
   stampsOwner: z.boolean().optional(),
 });
@@ -111,7 +112,7 @@ export type ClusterConfig = TalosClusterArgs & { name: string };
 export function parseClusterConfig(value: unknown, key: string): ClusterConfig {
   const result = clusterSchema.safeParse(value);
   if (!result.success) {
-    const lines = result.error.issues
+    const lines = flatten(result.error.issues)
       .map(({ path, message }) => `  ${[key, ...path].join(".")}: ${message}`)
       .sort();
     throw new pulumi.RunError(
@@ -122,7 +123,22 @@ export function parseClusterConfig(value: unknown, key: string): ClusterConfig {
       ].join("\n"),
     );
   }
-  return result.data as ClusterConfig;
+  return result.data;
+}
+
+type Issue = Pick<z.core.$ZodIssue, "path" | "message">;
+
+/** Of alternatives that all fail, the issues of the one that comes closest. */
+function flatten(issues: readonly z.core.$ZodIssue[]): Issue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== "invalid_union") return [issue];
+    const [closest] = [...issue.errors].sort((a, b) => a.length - b.length);
+    if (closest === undefined) return [issue];
+    return flatten(closest).map(({ path, message }) => ({
+      path: [...issue.path, ...path],
+      message,
+    }));
+  });
 }
 
 /** Reads the cluster from the stack configuration, key `cluster`. */

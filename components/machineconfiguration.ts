@@ -20,7 +20,7 @@ export interface MachineConfigurationArgs {
   /** Patches of the pool; the cluster's own come before them. */
   configPatches: pulumi.Input<string[]>;
   /** What the pool's image holds. */
-  schematic: { id: string; extensions: readonly string[] };
+  schematic: { id: pulumi.Input<string>; extensions: readonly string[] };
   /** Glance properties of the pool's image: some extensions are activated by one. */
   imageProperties: Readonly<Record<string, string>>;
 }
@@ -53,11 +53,18 @@ export function machineConfiguration(
     options,
   );
   return pulumi.secret(
-    rendered.machineConfiguration.apply((text) => judged(text, args, options.parent)),
+    pulumi
+      .all([rendered.machineConfiguration, args.schematic.id])
+      .apply(([text, id]) => judged(text, id, args, options.parent)),
   );
 }
 
-function judged(text: string, args: MachineConfigurationArgs, resource: pulumi.Resource): string {
+function judged(
+  text: string,
+  schematicId: string,
+  args: MachineConfigurationArgs,
+  resource: pulumi.Resource,
+): string {
   const subject = `${args.path} of cluster "${args.cluster.clusterName}"`;
   const read = readConfiguration(text);
   if ("error" in read) {
@@ -79,7 +86,7 @@ function judged(text: string, args: MachineConfigurationArgs, resource: pulumi.R
   const evidence: NodeEvidence = {
     subject: args.path,
     talos: version ? known(version) : { missing: "not-in-stack" },
-    schematic: known(args.schematic),
+    schematic: known({ id: schematicId, extensions: args.schematic.extensions }),
     installer: read.facts.installImage
       ? known(parseInstaller(read.facts.installImage))
       : { missing: "not-in-stack" },

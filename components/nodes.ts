@@ -182,11 +182,15 @@ function bootRecords(
                 ? { bootVolumeType: boot.volumeType }
                 : {}),
             },
-            dataVolumes: (pool.dataVolumes ?? []).map(({ name, size, volumeType }) => ({
-              name,
-              sizeGiB: size,
-              ...(volumeType ? { volumeType } : {}),
-            })),
+            dataVolumes: (pool.dataVolumes ?? []).map(({ name, size, volumeType, inNodeZone }) => {
+              const zone = inNodeZone ? zoneOf(declaration, index) : undefined;
+              return {
+                name,
+                sizeGiB: size,
+                ...(volumeType ? { volumeType } : {}),
+                ...(zone ? { zone } : {}),
+              };
+            }),
           },
         ]),
       ),

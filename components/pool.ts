@@ -98,7 +98,10 @@ export function poolConfiguration(
       configPatches: pulumi
         .all([own, activation, pulumi.all(pool.configPatches ?? [])])
         .apply(([first, services, last]) => [first, ...services, ...last]),
-      schematic: { id: image.schematicId, extensions: plan.activation.officialExtensions },
+      schematic: {
+        id: image.registeredSchematicId,
+        extensions: plan.activation.officialExtensions,
+      },
       imageProperties: plan.activation.imageProperties,
     },
     { parent },

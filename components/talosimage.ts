@@ -42,6 +42,8 @@ export class TalosImage extends pulumi.ComponentResource {
   declare readonly imageId: pulumi.Output<string>;
   /** ID of the schematic: hex SHA-256 of its canonical text. */
   declare readonly schematicId: string;
+  /** ID that the factory answered; another one only with `stampsOwner`. */
+  declare readonly registeredSchematicId: pulumi.Output<string>;
   /** Installer image reference of the same schematic and version, for upgrades. */
   declare readonly installer: pulumi.Output<string>;
   /** Talos release without a leading `v`. */
@@ -67,6 +69,7 @@ export class TalosImage extends pulumi.ComponentResource {
     this.schematicId = schematicId(args.schematic);
 
     const registered = this.registerSchematic(name, args, factoryOf(name, args, this, opts));
+    this.registeredSchematicId = registered;
     const source = imageSource(args.method ?? "web-download", args.diskFormat ?? "raw");
     const factoryUrl = args.factoryUrl ?? publicFactoryUrl;
     const factoryHost = args.installerHost ?? new URL(factoryUrl).host;
@@ -99,12 +102,17 @@ export class TalosImage extends pulumi.ComponentResource {
         },
         visibility: "private",
       },
-      { parent: this, retainOnDelete: !(args.prune ?? false) },
+      {
+        parent: this,
+        retainOnDelete: !(args.prune ?? false),
+        customTimeouts: args.timeout === undefined ? undefined : { create: args.timeout },
+      },
     );
     this.imageId = image.id;
     this.registerOutputs({
       imageId: this.imageId,
       schematicId: this.schematicId,
+      registeredSchematicId: this.registeredSchematicId,
       installer: this.installer,
       talosVersion: this.talosVersion,
     });

@@ -87,7 +87,13 @@ export function withoutTexts(
 export function withoutLaterTexts(
   extensions: Extensions<unknown> | Readonly<Record<string, unknown>>,
 ): Extensions {
-  return replaceTexts(extensions, (text) => typeof text === "object" && text !== null);
+  return replaceTexts(extensions, isLater);
+}
+
+// An output or a promise; lists and mappings are mistakes to be told.
+function isLater(text: unknown): boolean {
+  const later = isRecord(text) || typeof text === "function" ? text : {};
+  return "apply" in later || "then" in later;
 }
 
 function replaceTexts(

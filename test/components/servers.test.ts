@@ -98,7 +98,7 @@ describe("A server", () => {
       ignoreChanges: keptAsCreated,
       replaceOnChanges: [],
     });
-    expect(recorder.one(types.bootRecord, "prod-general").inputs).toMatchObject({
+    expect(recorder.one(types.bootRecord, "prod").inputs).toMatchObject({
       replace: ["general-1"],
     });
   });
@@ -108,7 +108,7 @@ describe("A server", () => {
     const server = recorder.one(types.instance, "prod-general-1");
     expect(dependenciesOn("RouterInterface", server)).toEqual(["prod"]);
     expect(dependenciesOn("SecGroupRule", server)).toEqual(recorder.names(types.secGroupRule));
-    expect(dependenciesOn("BootRecord", server)).toEqual(["prod-general"]);
+    expect(dependenciesOn("BootRecord", server)).toEqual(["prod"]);
     expect(dependenciesOn("Port", server)).toEqual(["prod-general-1"]);
     // Workers do not wait for one another.
     expect(dependenciesOn("Instance", server)).toEqual([]);
@@ -224,14 +224,25 @@ describe("A data volume", () => {
       availabilityZone: "b",
       volumeType: "fast",
     });
+    expect(recorder.one(types.bootRecord, "prod").inputs.nodes).toMatchObject({
+      "storage-1": {
+        dataVolumes: [{ name: "tank", sizeGiB: 1, volumeType: "fast", zone: "b" }],
+      },
+    });
   });
 });
 
 describe("The boot record", () => {
   it("holds what each node was declared with", async () => {
     const recorder = await cluster({ pools: { storage: storageArgs({ zones: ["a"] }) } });
-    const { __provider: code, ...inputs } = recorder.one(types.bootRecord, "prod-storage").inputs;
-    expect(inputs).toEqual({
+    const { __provider: code, ...inputs } = recorder.one(types.bootRecord, "prod").inputs;
+    expect(Object.keys(inputs.nodes as object)).toEqual([
+      "control-plane-0",
+      "control-plane-1",
+      "control-plane-2",
+      "storage-0",
+    ]);
+    expect(inputs).toMatchObject({
       nodes: {
         "storage-0": {
           path: "pools.storage",
@@ -265,7 +276,7 @@ describe("The boot record", () => {
           }),
         ),
     );
-    expect(recorder.one(types.bootRecord, "prod-control-plane").inputs.nodes).toMatchObject({
+    expect(recorder.one(types.bootRecord, "prod").inputs.nodes).toMatchObject({
       "control-plane-0": {
         fields: {
           zone: "chosen by Nova",

@@ -34,7 +34,7 @@ describe("TalosCluster", () => {
       [types.floatingIp]: 4,
       [types.port]: 6,
       [types.serverGroup]: 3,
-      [types.bootRecord]: 3,
+      [types.bootRecord]: 1,
       [types.instance]: 6,
       [types.volume]: 1,
       [types.volumeAttach]: 1,
@@ -60,7 +60,7 @@ describe("TalosCluster", () => {
       servers.map(() => true),
     );
     expect(recorder.names(types.serverGroup)).toEqual(pools);
-    expect(recorder.names(types.bootRecord)).toEqual(pools);
+    expect(recorder.names(types.bootRecord)).toEqual(["prod"]);
     expect(recorder.names(types.floatingIp)).toEqual([
       "prod",
       "prod-control-plane-0",

@@ -84,16 +84,22 @@ export class Recorder implements pulumi.runtime.Mocks {
     const args = unmarked(inputs) as Mapping;
     this.invokes.push({ token, args });
     const answer = this.answers[token];
-    if (answer === undefined) {
-      throw new Error(`Mock not implemented: ${token}`);
+    try {
+      if (answer === undefined) {
+        throw new Error(`Mock not implemented: ${token}`);
+      }
+      return answer(args);
+    } catch (error) {
+      // The SDK takes the message of a failed call from here.
+      const details = error instanceof Error ? error.message : String(error);
+      throw Object.assign(new Error(details), { details });
     }
-    return answer(args);
   }
 
   /** Takes down a registration together with its options, which mocks do not see. */
   note(request: RegisterResourceRequest): void {
     const object = request.getObject();
-    const inputs = object ? (pulumi.runtime.deserializeProperties(object) as Mapping) : {};
+    const inputs = object ? pulumi.runtime.deserializeProperties(object) : {};
     const provider = request.getProvider();
     this.resources.push({
       type: request.getType(),

@@ -25,6 +25,9 @@ export async function run<T>(program: () => T, change: CloudChange = {}): Promis
   // What the SDK logs about a failure is in the failure itself.
   const log = jest.spyOn(console, "error").mockReturnValue();
   const failures = collectRejections();
+  // The SDK takes the stack of every promise, and jest looks each frame up in source maps.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   let value: T | undefined;
   let thrown: Error | undefined;
   try {
@@ -34,6 +37,7 @@ export async function run<T>(program: () => T, change: CloudChange = {}): Promis
   }
   await settled();
   const rejected = failures.stop();
+  Error.stackTraceLimit = stackTraceLimit;
   warn.mockRestore();
   log.mockRestore();
   return { recorder, value, error: thrown ?? rejected[0], warnings };
