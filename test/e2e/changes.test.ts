@@ -93,6 +93,7 @@ describe("a change after creation", () => {
     unprotected.useStateOf(stack);
     unprotected.configure(cluster({ talosVersion: "1.13.0", more: { configPatches: [labels] } }));
     const result = await unprotected.preview();
+    expect(result.text).not.toContain("error:");
     expect(result.code).toBe(0);
     const planned = unprotected.steps().filter(({ type }) => type === instance);
     expect(new Set(planned.map(({ urn }) => urn.split("::").at(-1)))).toEqual(new Set(names));
