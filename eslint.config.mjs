@@ -55,6 +55,10 @@ export default tseslint.config(
     rules: {
       ...jest.configs["flat/recommended"].rules,
       "jest/no-disabled-tests": "error",
+      "jest/no-standalone-expect": [
+        "error",
+        { additionalTestBlockFunctions: ["beforeAll", "afterAll"] },
+      ],
       "jest/expect-expect": ["error", { assertFunctionNames: ["expect*", "fc.assert"] }],
     },
   },

@@ -210,6 +210,11 @@ export interface ImageSourceArgs {
   /** Disk format in Glance. Default: `raw`. */
   diskFormat?: "raw" | "qcow2";
   /**
+   * How long an image may take to become active, for example `15m`. A web-download that failed shows
+   * no error: the image stays `queued` until this time is over. Default: `30m`.
+   */
+  timeout?: string;
+  /**
    * Images of earlier versions are kept in Glance when a version changes and on destroy, because
    * servers may still need them. With `prune: true` they are deleted with their declaration.
    * Default: false.

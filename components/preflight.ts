@@ -1,5 +1,6 @@
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
+import * as talos from "@pulumiverse/talos";
 
 import type { ClusterDeclaration, PoolDeclaration } from "../lib/declaration";
 import { known } from "../lib/evidence";
@@ -7,28 +8,33 @@ import type { Fact } from "../lib/evidence";
 import { quotaProblems } from "../lib/openstack/quotas";
 import type { QuotaLimit, QuotaLimits, QuotaNeeds } from "../lib/openstack/quotas";
 import type { Problem } from "../lib/problem";
-import { flavorProblems } from "../lib/rules/flavor";
+import { flavorProblems, missingFlavor } from "../lib/rules/flavor";
+import { offeredVersionProblems } from "../lib/talos/versions";
 import type { TalosClusterArgs } from "./arguments";
 import { refuse } from "./errors";
 import { poolTags } from "./nodes";
 
 interface PoolFacts {
   readonly declaration: PoolDeclaration;
-  readonly flavor: openstack.compute.GetFlavorResult;
+  /** undefined: the project has no such flavor. */
+  readonly flavor?: openstack.compute.GetFlavorResult;
+  readonly flavorName: string;
   /** Nodes of the pool that are there already, by the tags of their ports. */
   readonly existing: number;
 }
 
 /**
- * Asks the cloud what arguments alone cannot tell: do flavors fit Talos, is there quota for what is
- * to be created? Everything that is wrong is refused at once. What the cloud does not tell is said
- * and judged no further.
+ * Asks cloud and factory what arguments alone cannot tell: does the factory offer this Talos
+ * release, do flavors fit Talos, is there quota for what is to be created? Everything that is wrong
+ * is refused at once. What is not told is said and judged no further.
  *
+ * @param factory Provider of the factory that is asked; undefined: the default one.
  * @returns An output that is there once nothing stands in the way. What is created first waits for it.
  */
 export function preflight(
   declaration: ClusterDeclaration,
   args: TalosClusterArgs,
+  factory: pulumi.ProviderResource | undefined,
   resource: pulumi.Resource,
 ): pulumi.Output<void> {
   const options = { parent: resource };
@@ -36,12 +42,14 @@ export function preflight(
     const poolArgs = pool.role === "controlplane" ? args.controlPlane : args.pools?.[pool.name];
     return poolFacts(declaration.name, pool, poolArgs?.flavor ?? "", options);
   });
-  const facts = pulumi.all([pulumi.all(pools), readQuotas(resource, options)]);
-  return facts.apply(([all, quotas]) => {
+  const versions = readVersions(resource, { ...options, provider: factory });
+  const facts = pulumi.all([pulumi.all(pools), readQuotas(resource, options), versions]);
+  return facts.apply(([all, quotas, offered]) => {
     refuse(
       `TalosCluster "${declaration.name}"`,
       [
-        ...all.flatMap(({ declaration: pool, flavor }) => judgeFlavor(declaration, pool, flavor)),
+        ...offeredVersionProblems("talosVersion", declaration.talosVersion, offered),
+        ...all.flatMap((pool) => judgeFlavor(declaration, pool)),
         ...quotaProblems(needs(declaration, all), quotas),
       ],
       resource,
@@ -49,33 +57,73 @@ export function preflight(
   });
 }
 
+/** Releases that the factory offers; undefined: it did not say. */
+async function readVersions(
+  resource: pulumi.Resource,
+  options: pulumi.InvokeOptions,
+): Promise<string[] | undefined> {
+  try {
+    return (await talos.imagefactory.getVersions({}, options)).talosVersions;
+  } catch (error) {
+    await pulumi.log.warn(
+      `The Image Factory did not list its Talos releases, so that is not checked: ${String(error)}`,
+      resource,
+    );
+    return undefined;
+  }
+}
+
 function poolFacts(
   clusterName: string,
   declaration: PoolDeclaration,
-  flavorName: pulumi.Input<string>,
+  name: pulumi.Input<string>,
   options: pulumi.InvokeOptions,
 ): pulumi.Output<PoolFacts> {
-  const flavor = openstack.compute.getFlavorOutput({ name: flavorName }, options);
   const ports = openstack.networking.getPortIdsOutput(
     { tags: poolTags(clusterName, declaration.name) },
     options,
   );
-  return pulumi
-    .all([flavor, ports])
-    .apply(([found, { ids }]) => ({ declaration, flavor: found, existing: ids.length }));
+  return pulumi.all([name, ports]).apply(async ([flavorName, { ids }]) => ({
+    declaration,
+    flavorName,
+    flavor: await findFlavor(flavorName, options),
+    existing: ids.length,
+  }));
+}
+
+async function findFlavor(
+  name: string,
+  options: pulumi.InvokeOptions,
+): Promise<openstack.compute.GetFlavorResult | undefined> {
+  try {
+    return await openstack.compute.getFlavor({ name }, options);
+  } catch (error) {
+    // The data source's own word for a name that the project does not have.
+    if (String(error).includes("query returned no results")) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 function judgeFlavor(
   cluster: ClusterDeclaration,
-  pool: PoolDeclaration,
-  { name, disk, ram, vcpus }: openstack.compute.GetFlavorResult,
+  { declaration: pool, flavor, flavorName }: PoolFacts,
 ): Problem[] {
+  if (flavor === undefined) {
+    return [missingFlavor(pool.path, flavorName)];
+  }
   return flavorProblems({
     path: pool.path,
     role: pool.role,
     talosVersion: cluster.talosVersion,
     bootsFromVolume: pool.boot.kind === "volume",
-    flavor: { name: name ?? "", diskGiB: disk ?? 0, ramMiB: ram ?? 0, vcpus: vcpus ?? 0 },
+    flavor: {
+      name: flavorName,
+      diskGiB: flavor.disk ?? 0,
+      ramMiB: flavor.ram ?? 0,
+      vcpus: flavor.vcpus ?? 0,
+    },
   });
 }
 
@@ -94,8 +142,8 @@ function needs(cluster: ClusterDeclaration, pools: readonly PoolFacts[]): QuotaN
   const routers = isNew && cluster.network.kind === "new" ? 1 : 0;
   return {
     instances: sum(({ count }) => count),
-    cores: sum(({ count, flavor }) => count * (flavor.vcpus ?? 0)),
-    ram: sum(({ count, flavor }) => count * (flavor.ram ?? 0)),
+    cores: sum(({ count, flavor }) => count * (flavor?.vcpus ?? 0)),
+    ram: sum(({ count, flavor }) => count * (flavor?.ram ?? 0)),
     // The router's interface and the load balancer's address are ports, too.
     ports: sum(({ count }) => count) + balancers + routers,
     serverGroups: grouped.filter(({ existing }) => existing === 0).length,

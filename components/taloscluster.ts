@@ -62,11 +62,12 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     this.deletionProtection = args.deletionProtection ?? true;
     this.configPatches = clusterPatches(args, declaration);
 
-    const allowed = preflight(declaration, args, this);
+    const factory = factoryProvider(this.clusterName, args, this);
+    const allowed = preflight(declaration, args, factory, this);
     const plans = declaration.pools.map((pool) =>
       planPool(pool, poolArgsOf(pool, args), declaration),
     );
-    const images = createImages(plans, declaration, args, this);
+    const images = createImages(plans, declaration, args, factory, this);
     const network = createNetwork(declaration, args, allowed, this);
     this.networkId = network.networkId;
     this.subnetId = network.subnetId;
@@ -204,16 +205,24 @@ function imageKey({ declaration, schematic }: PoolPlan): string {
   return `${schematicId(schematic)}-${declaration.architecture}`;
 }
 
+/** One provider for all images; undefined with the public factory. */
+function factoryProvider(
+  name: string,
+  args: TalosClusterArgs,
+  parent: pulumi.Resource,
+): pulumi.ProviderResource | undefined {
+  const factoryUrl = args.images?.factoryUrl;
+  return factoryUrl === undefined ? undefined : createFactoryProvider(name, factoryUrl, parent);
+}
+
 function createImages(
   plans: readonly PoolPlan[],
   cluster: ClusterDeclaration,
   args: TalosClusterArgs,
+  provider: pulumi.ProviderResource | undefined,
   parent: pulumi.Resource,
 ): Images {
   const images = new Map<string, TalosImage>();
-  const factoryUrl = args.images?.factoryUrl;
-  const provider =
-    factoryUrl === undefined ? undefined : createFactoryProvider(cluster.name, factoryUrl, parent);
   for (const plan of plans) {
     const key = imageKey(plan);
     if (!images.has(key)) {

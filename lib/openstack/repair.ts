@@ -187,8 +187,15 @@ export function settle(state: ExportedState, repairs: readonly Repair[]): Export
     const id = adopted.get(resource.urn);
     return id === undefined ? [] : [{ ...resource, id, outputs: firstOutputs(resource) }];
   });
-  const { pending_operations: _settled, resources = [], ...rest } = state.deployment;
-  return { ...state, deployment: { ...rest, resources: [...resources, ...entries] } };
+  const { resources = [] } = state.deployment;
+  return {
+    ...state,
+    deployment: {
+      ...state.deployment,
+      resources: [...resources, ...entries],
+      pending_operations: undefined,
+    },
+  };
 }
 
 // What a provider cannot read back (the URL of an image, the pool of a member) must be there for it.

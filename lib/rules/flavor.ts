@@ -70,3 +70,14 @@ export function flavorProblems(use: FlavorUse): Problem[] {
   }
   return problems;
 }
+
+/** The project has no flavor of this name. */
+export function missingFlavor(path: string, name: string): Problem {
+  return {
+    rule: "flavor-exists",
+    path: `${path}.flavor`,
+    found: describe(name),
+    required: "the name of a flavor that the project can use",
+    fix: "Choose one that `openstack flavor list` shows.",
+  };
+}

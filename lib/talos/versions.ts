@@ -329,3 +329,33 @@ export function upgradeProblems(path: string, from: TalosVersion, to: TalosVersi
     },
   ];
 }
+
+/**
+ * A release that the factory does not offer: no image could be made of it, and Glance would wait
+ * for one until the update times out. An unknown offer is passed over.
+ *
+ * @param offered Releases as the factory lists them, with a leading `v`.
+ */
+export function offeredVersionProblems(
+  path: string,
+  wanted: string,
+  offered: readonly string[] | undefined,
+): Problem[] {
+  const version = parseTalosVersion(wanted);
+  if (version === undefined || offered === undefined || offered.includes(`v${version.text}`)) {
+    return [];
+  }
+  const ofMinor = offered.filter((text) => text.startsWith(`v${version.major}.${version.minor}.`));
+  return [
+    {
+      rule: "talos-version-offered",
+      path,
+      found: describe(wanted),
+      required: "a release that the Image Factory offers",
+      fix:
+        ofMinor.length > 0
+          ? `Of ${version.major}.${version.minor} it offers ${ofMinor.join(", ")}.`
+          : `It offers no release of ${version.major}.${version.minor}: use another minor or factory.`,
+    },
+  ];
+}

@@ -82,6 +82,10 @@ export const answers: Record<string, Answer> = {
     maxServerGroupMembers: 10,
   }),
   "openstack:networking/getQuotaV2:getQuotaV2": () => ({ port: 500 }),
+  "talos:imageFactory/getVersions:getVersions": () => ({
+    id: "versions",
+    talosVersions: ["v1.12.11", "v1.13.8", "v1.13.9"],
+  }),
   "talos:machine/getConfiguration:getConfiguration": (args) => ({
     machineConfiguration: renderedConfiguration(args),
   }),

@@ -9,7 +9,7 @@ new TalosCluster(name, args, {
   transformations: [
     ({ type, props, opts }) =>
       type === "openstack:compute/instance:Instance"
-        ? { props: props as pulumi.Inputs, opts: { ...opts, ignoreChanges: [] } }
+        ? { props, opts: { ...opts, ignoreChanges: [] } }
         : undefined,
   ],
 });
