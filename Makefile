@@ -29,7 +29,8 @@ test: setup ## format, lint, types, unit tests
 	@$(ENV); npm run --silent types
 	@$(ENV); npm test --silent
 
-e2e: setup ## tests against the sandbox's OpenStack
+e2e: ## tests against the sandbox's OpenStack
+	@scripts/setup.sh --all
 	@sandbox/sandbox start
 	@$(ENV); npm run --silent e2e
 

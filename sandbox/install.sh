@@ -2,6 +2,7 @@
 # Installs what the sandbox needs on Debian 12 or later, from package registries alone. It may be run again, be interrupted, or run twice at once.
 #
 #   sandbox/install.sh          everything
+#   sandbox/install.sh --up     what an update of the servers needs: not Kubernetes' programs, which take longest to build
 #   sandbox/install.sh NAME...  makes only these builds
 #   sandbox/install.sh --list   name and folder of each build
 #
@@ -184,6 +185,10 @@ if ! flock -n 9; then
   echo "waiting for another installation to finish"
   flock 9
 fi
+everything=1
+if [[ ${1:-} == --up ]]; then
+  everything='' && shift
+fi
 if (($#)); then
   for name in "$@"; do build "$name"; done
   exit
@@ -210,13 +215,17 @@ fi
 hash -r
 plugin openstack 5.5.1
 plugin talos 0.8.1
-plugin kubernetes "$(kubernetes_version)"
-for name in factory kubebox kwok talosctl; do
-  build "$name"
-  link "$(folder "$name")/$name"
-done
-link "$(folder kubebox)/kubebox" kubectl # it goes by the name that it is called by
-link "$(folder kwok)/stages.yaml" kwok-stages.yaml
+build factory
+link "$(folder factory)/factory"
+if [[ -n $everything ]]; then
+  plugin kubernetes "$(kubernetes_version)"
+  for name in kubebox kwok talosctl; do
+    build "$name"
+    link "$(folder "$name")/$name"
+  done
+  link "$(folder kubebox)/kubebox" kubectl # it goes by the name that it is called by
+  link "$(folder kwok)/stages.yaml" kwok-stages.yaml
+fi
 
 find "$cache/builds" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} + # not used for a month
 if [[ -n $cloud ]]; then
