@@ -85,6 +85,16 @@ describe("NodePool for a cluster that is given by its facts", () => {
     expect(secretInputs).toEqual(["userData"]);
   });
 
+  it("marks user data as secret even where the facts of the cluster are not", async () => {
+    const { recorder } = await runWell(() => {
+      const secret = clusterHandle();
+      const machineSecrets = pulumi.unsecret(secret.machineSecrets);
+      const cluster = clusterHandle({ machineSecrets });
+      return new NodePool("general", { count: 1, flavor: "m1.small", cluster });
+    });
+    expect(recorder.one(types.instance, "prod-general-0").secretInputs).toEqual(["userData"]);
+  });
+
   it("takes texts of extension services that are known later", async () => {
     const { recorder } = await runWell(
       () =>

@@ -10,6 +10,8 @@ const limitsToken = "openstack:compute/getLimitsV2:getLimitsV2";
 const portsToken = "openstack:networking/getPortIds:getPortIds";
 const networkQuotaToken = "openstack:networking/getQuotaV2:getQuotaV2";
 
+const versionsToken = "talos:imageFactory/getVersions:getVersions";
+
 /** The usual answer with other values. */
 const but =
   (token: string, change: Mapping): Answer =>
@@ -74,6 +76,51 @@ describe("Preflight", () => {
     for (const type of created) {
       expect(recorder.ofType(type)).toEqual([]);
     }
+  });
+
+  it("refuses a release that the factory does not offer and a flavor that nobody has", async () => {
+    const { error, recorder } = await cluster({
+      [versionsToken]: () => ({ talosVersions: ["v1.13.7", "v1.13.8"] }),
+      [flavorToken]: (args) => {
+        if (args.name === "m1.xlarge") {
+          throw new Error("Your query returned no results. Please change your search criteria");
+        }
+        return answers[flavorToken]?.(args) ?? {};
+      },
+    });
+    expect(error?.message).toBe(`TalosCluster "prod": 2 problems
+  1. pools.storage.flavor
+     found:    "m1.xlarge"
+     required: the name of a flavor that the project can use
+     fix:      Choose one that \`openstack flavor list\` shows.
+     rule:     flavor-exists
+  2. talosVersion
+     found:    "1.13.9"
+     required: a release that the Image Factory offers
+     fix:      Of 1.13 it offers v1.13.7, v1.13.8.
+     rule:     talos-version-offered`);
+    expect(recorder.ofType(types.network)).toEqual([]);
+  });
+
+  it("fails with what the cloud said when flavors cannot be read", async () => {
+    const { error } = await cluster({
+      [flavorToken]: () => {
+        throw new Error("503 Service Unavailable");
+      },
+    });
+    expect(error?.message).toContain("503 Service Unavailable");
+  });
+
+  it("says that the factory lists no releases, and goes on", async () => {
+    const { error, warnings } = await cluster({
+      [versionsToken]: () => {
+        throw new Error("404 Not Found");
+      },
+    });
+    expect(error).toBeUndefined();
+    expect(warnings).toEqual([
+      "The Image Factory did not list its Talos releases, so that is not checked: Error: 404 Not Found",
+    ]);
   });
 
   it("refuses at a preview, too", async () => {
@@ -152,7 +199,7 @@ describe("Preflight", () => {
     });
     expect(error).toBeUndefined();
     expect(warnings).toEqual([
-      expect.stringMatching(/^Quotas could not be read, so they are not checked: .*403 Forbidden$/),
+      "Quotas could not be read, so they are not checked: Error: 403 Forbidden",
     ]);
     expect(recorder.ofType(types.instance)).toHaveLength(6);
   });

@@ -1,8 +1,9 @@
 // Does not prove that the engine and the provider keep a server whose inputs changed: that is an
 // end-to-end test. Here is only what both are told.
 import { TalosCluster } from "../../components";
+import type { TalosClusterArgs } from "../../components";
 import { clusterArgs, emptySchematic, smallArgs, storageArgs, types } from "../support/arguments";
-import type { Registered } from "../support/mocks";
+import type { Recorder, Registered } from "../support/mocks";
 import { runWell } from "../support/program";
 
 const keptAsCreated = [
@@ -23,9 +24,15 @@ const keptAsCreated = [
 
 const storageSchematic = /^[0-9a-f]{64}$/;
 
-async function cluster(change: Parameters<typeof clusterArgs>[0] = {}) {
-  const { recorder } = await runWell(() => new TalosCluster("prod", clusterArgs(change)));
-  return recorder;
+async function make(change?: Partial<TalosClusterArgs>): Promise<Recorder> {
+  return (await runWell(() => new TalosCluster("prod", clusterArgs(change)))).recorder;
+}
+
+let usual: Promise<Recorder> | undefined;
+
+/** The usual cluster, made once, or one with changes. */
+function cluster(change?: Partial<TalosClusterArgs>): Promise<Recorder> {
+  return change === undefined ? (usual ??= make()) : make(change);
 }
 
 function dependenciesOn(type: string, { options }: Registered): string[] {
@@ -114,8 +121,12 @@ describe("A server", () => {
     expect(dependenciesOn("Instance", server)).toEqual([]);
   });
 
-  it("of the control plane waits for the previous one", async () => {
+  it("of the control plane waits for all that, and for the previous one", async () => {
     const recorder = await cluster();
+    const first = recorder.one(types.instance, "prod-control-plane-0");
+    expect(dependenciesOn("RouterInterface", first)).toEqual(["prod"]);
+    expect(dependenciesOn("SecGroupRule", first)).toEqual(recorder.names(types.secGroupRule));
+    expect(dependenciesOn("BootRecord", first)).toEqual(["prod"]);
     const previous = (index: number) =>
       dependenciesOn("Instance", recorder.one(types.instance, `prod-control-plane-${index}`));
     expect([0, 1, 2].map(previous)).toEqual([
@@ -193,6 +204,19 @@ describe("A port", () => {
       securityGroupIds: ["prod-control-plane-id"],
       tags: ["talos-cluster=prod", "talos-pool=control-plane"],
     });
+  });
+});
+
+describe("A floating IP of a control plane", () => {
+  it("belongs to its port and waits for the router", async () => {
+    const recorder = await cluster();
+    const floatingIp = recorder.one(types.floatingIp, "prod-control-plane-0");
+    expect(floatingIp.inputs).toEqual({
+      description: "Talos API of prod-control-plane-0",
+      pool: "public",
+      portId: "prod-control-plane-0-id",
+    });
+    expect(dependenciesOn("RouterInterface", floatingIp)).toEqual(["prod"]);
   });
 });
 
