@@ -52,7 +52,9 @@ const routerInterface = new openstack.networking.RouterInterface("flat", {
   subnetId: subnet.id,
 });
 
-const controlPlane = new openstack.networking.SecGroup("control-plane", { deleteDefaultRules: true });
+const controlPlane = new openstack.networking.SecGroup("control-plane", {
+  deleteDefaultRules: true,
+});
 const worker = new openstack.networking.SecGroup("worker", { deleteDefaultRules: true });
 type Remote = { remoteGroupId: pulumi.Input<string> } | { remoteIpPrefix: string };
 function rule(
@@ -152,6 +154,7 @@ function node(
     networkId: network.id,
     fixedIps: [{ subnetId: subnet.id }],
     securityGroupIds: [group.id],
+    tags: [`pool=${machineType}`],
   });
   const configuration = talos.machine.getConfigurationOutput({
     clusterName: "flat",
