@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Generates what is generated: the provider SDKs in sdks/, the tables of README.md and docs/guides.
+#
+#   scripts/generate.sh          generate
+#   scripts/generate.sh --check  is what is there what would be generated?
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+case "${1:-}" in
+  "" | --check) ;;
+  *)
+    sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
+    exit 2
+    ;;
+esac
+
+scripts/generate-sdks.sh "$@"
+scripts/build.sh
+node scripts/generate-docs.mjs "$@"
