@@ -22,6 +22,7 @@ export class ControlPlaneAddresses extends pulumi.ComponentResource {
       plan: PoolPlan;
       image: TalosImage;
       securityGroupId: pulumi.Output<string>;
+      allowed: pulumi.Input<unknown>;
       /** Name of the external network; undefined: reached at the fixed address. */
       externalNetwork?: string;
     },
@@ -37,6 +38,7 @@ export class ControlPlaneAddresses extends pulumi.ComponentResource {
         image: args.image,
         securityGroupId: args.securityGroupId,
         kernelModules: new Map(),
+        allowed: args.allowed,
       },
       this,
     );
@@ -66,6 +68,7 @@ export interface ControlPlaneComponentArgs {
   addresses: ControlPlaneAddresses;
   endpoint: ApiEndpoint;
   securityGroupId: pulumi.Output<string>;
+  allowed: pulumi.Input<unknown>;
   /** What the cluster's nodes were created with. */
   bootRecord: pulumi.Resource;
 }
@@ -99,6 +102,7 @@ export class ControlPlane extends pulumi.ComponentResource {
         image,
         securityGroupId: args.securityGroupId,
         kernelModules: plan.activation.kernelModules,
+        allowed: args.allowed,
         ports: addresses.ports,
         userData: poolConfiguration(plan, cluster, image, certSANs, this),
         dependsOn: [...cluster.networkReachable, args.bootRecord],

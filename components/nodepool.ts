@@ -5,8 +5,10 @@ import type { ImageSourceArgs, PoolArgs } from "./arguments";
 import { declarePool } from "./declare";
 import { refuse } from "./errors";
 import type { ClusterHandle } from "./handle";
+import { preflight } from "./preflight";
 import { createBootRecord, createPorts, createServers } from "./nodes";
 import type { NodeOutput } from "./nodes";
+import { poolPatchProblems } from "./patches";
 import { createPoolImage, planPool, poolConfiguration } from "./pool";
 import type { TalosImage } from "./talosimage";
 
@@ -25,6 +27,8 @@ export interface NodePoolComponentArgs extends PoolArgs {
    * Default: the pool keeps its own.
    */
   bootRecord?: pulumi.Resource;
+  /** Known once the cluster has found nothing in the way of its pools. Default: the pool asks. */
+  allowed?: pulumi.Input<unknown>;
   /** Property path of the pool in messages. Default: the pool's name. */
   path?: string;
 }
@@ -44,12 +48,36 @@ export class NodePool extends pulumi.ComponentResource {
     const { cluster } = args;
     const poolName = args.poolName ?? name;
     const declaration = declarePool(args.path ?? poolName, poolName, "worker", args);
-    refuse(`NodePool "${name}"`, poolProblems(declaration, cluster), this);
+    refuse(
+      `NodePool "${name}"`,
+      [
+        ...poolProblems(declaration, cluster),
+        ...poolPatchProblems(declaration.path, args, cluster.configPatches),
+      ],
+      this,
+    );
 
     const plan = planPool(declaration, args, cluster);
+    // The cluster has asked for its own pools already.
+    const allowed =
+      args.allowed ??
+      preflight(
+        {
+          subject: `NodePool "${name}"`,
+          clusterName: cluster.clusterName,
+          talosVersion: cluster.talosVersion,
+          pools: [plan],
+          otherPorts: 0,
+        },
+        this,
+      );
     this.image =
       args.image ??
-      createPoolImage(plan, { ...args.images, cluster, prefix: cluster.clusterName }, this);
+      createPoolImage(
+        plan,
+        { ...args.images, cluster, prefix: cluster.clusterName, allowed },
+        this,
+      );
     const nodes = {
       cluster,
       declaration,
@@ -57,6 +85,7 @@ export class NodePool extends pulumi.ComponentResource {
       image: this.image,
       securityGroupId: cluster.workerSecurityGroupId,
       kernelModules: plan.activation.kernelModules,
+      allowed,
     };
     const record =
       args.bootRecord ?? createBootRecord(name, [{ declaration, pool: args }], cluster, this);

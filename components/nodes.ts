@@ -7,6 +7,8 @@ import type { NodeBootRecord } from "../lib/openstack/boot";
 import { BootRecord } from "../runtime/resources";
 import type { PoolArgs } from "./arguments";
 import type { ClusterHandle } from "./handle";
+import { after } from "./preflight";
+import { poolTags } from "./tags";
 import type { TalosImage } from "./talosimage";
 
 /** What the nodes of a pool are made of. */
@@ -18,6 +20,8 @@ export interface NodesArgs {
   securityGroupId: pulumi.Input<string>;
   /** Kernel modules that the pool's extensions load; part of the boot metadata. */
   kernelModules: ReadonlyMap<string, readonly string[]>;
+  /** Known once nothing stands in the way of the nodes: nothing is created before. */
+  allowed: pulumi.Input<unknown>;
 }
 
 /** A node's place on the network. It outlives the server: address and port stay on replacement. */
@@ -41,7 +45,7 @@ export function createPorts(args: NodesArgs, parent: pulumi.Resource): NodePort[
     const port = new openstack.networking.Port(
       serverName,
       {
-        name: serverName,
+        name: after(args.allowed, serverName),
         description: "Talos node",
         networkId: cluster.networkId,
         fixedIps: [{ subnetId: cluster.subnetId }],
@@ -54,11 +58,6 @@ export function createPorts(args: NodesArgs, parent: pulumi.Resource): NodePort[
     const address = port.allFixedIps.apply((addresses) => addresses[0] ?? "");
     return { node, serverName, index, port, address };
   });
-}
-
-/** Neutron tags by which the ports of a pool are counted before quotas are judged. */
-export function poolTags(clusterName: string, pool: string): string[] {
-  return [`talos-cluster=${clusterName}`, `talos-pool=${pool}`];
 }
 
 /** What {@link createServers} needs beside the pool itself. */
@@ -238,7 +237,7 @@ function zoneOf(declaration: PoolDeclaration, index: number): string | undefined
 }
 
 function createServerGroup(
-  { cluster, declaration }: NodesArgs,
+  { cluster, declaration, allowed }: NodesArgs,
   parent: pulumi.Resource,
 ): openstack.compute.ServerGroup | undefined {
   const { placement } = declaration;
@@ -246,7 +245,11 @@ function createServerGroup(
     return undefined;
   }
   const name = `${cluster.clusterName}-${declaration.name}`;
-  return new openstack.compute.ServerGroup(name, { name, policies: placement }, { parent });
+  return new openstack.compute.ServerGroup(
+    name,
+    { name: after(allowed, name), policies: placement },
+    { parent },
+  );
 }
 
 function createDataVolumes(

@@ -111,7 +111,11 @@ export function poolConfiguration(
 /** The image of a pool, named after what it holds, so that another version is another image. */
 export function createPoolImage(
   { declaration, activation, schematic }: PoolPlan,
-  args: ImageSourceArgs & { cluster: { talosVersion: string }; prefix: string },
+  args: ImageSourceArgs & {
+    cluster: { talosVersion: string };
+    prefix: string;
+    allowed: pulumi.Input<unknown>;
+  },
   parent: pulumi.Resource,
   provider?: pulumi.ProviderResource,
 ): TalosImage {

@@ -2,7 +2,7 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import * as talos from "@pulumiverse/talos";
 
-import type { ClusterDeclaration, PoolDeclaration } from "../lib/declaration";
+import type { PoolDeclaration } from "../lib/declaration";
 import { known } from "../lib/evidence";
 import type { Fact } from "../lib/evidence";
 import { quotaProblems } from "../lib/openstack/quotas";
@@ -10,9 +10,9 @@ import type { QuotaLimit, QuotaLimits, QuotaNeeds } from "../lib/openstack/quota
 import type { Problem } from "../lib/problem";
 import { flavorProblems, missingFlavor } from "../lib/rules/flavor";
 import { offeredVersionProblems } from "../lib/talos/versions";
-import type { TalosClusterArgs } from "./arguments";
+import type { PoolArgs } from "./arguments";
 import { refuse } from "./errors";
-import { poolTags } from "./nodes";
+import { poolTags } from "./tags";
 
 interface PoolFacts {
   readonly declaration: PoolDeclaration;
@@ -23,38 +23,47 @@ interface PoolFacts {
   readonly existing: number;
 }
 
+/** Arguments of {@link preflight}. */
+export interface PreflightArgs {
+  /** What is refused, as messages name it: `TalosCluster "prod"`. */
+  subject: string;
+  clusterName: string;
+  talosVersion: string;
+  pools: readonly { declaration: PoolDeclaration; pool: Pick<PoolArgs, "flavor"> }[];
+  /** Ports that a new cluster needs beside those of its nodes. */
+  otherPorts: number;
+  /** Provider of the factory that is asked; undefined: the default one. */
+  factory?: pulumi.ProviderResource;
+}
+
 /**
  * Asks cloud and factory what arguments alone cannot tell: does the factory offer this Talos
  * release, do flavors fit Talos, is there quota for what is to be created? Everything that is wrong
  * is refused at once. What is not told is said and judged no further.
  *
- * @param factory Provider of the factory that is asked; undefined: the default one.
  * @returns An output that is there once nothing stands in the way. What is created first waits for it.
  */
-export function preflight(
-  declaration: ClusterDeclaration,
-  args: TalosClusterArgs,
-  factory: pulumi.ProviderResource | undefined,
-  resource: pulumi.Resource,
-): pulumi.Output<void> {
+export function preflight(args: PreflightArgs, resource: pulumi.Resource): pulumi.Output<void> {
   const options = { parent: resource };
-  const pools = declaration.pools.map((pool) => {
-    const poolArgs = pool.role === "controlplane" ? args.controlPlane : args.pools?.[pool.name];
-    return poolFacts(declaration.name, pool, poolArgs?.flavor ?? "", options);
-  });
-  const versions = readVersions(resource, { ...options, provider: factory });
+  const pools = args.pools.map((pool) => poolFacts(args.clusterName, pool, options));
+  const versions = readVersions(resource, { ...options, provider: args.factory });
   const facts = pulumi.all([pulumi.all(pools), readQuotas(resource, options), versions]);
   return facts.apply(([all, quotas, offered]) => {
     refuse(
-      `TalosCluster "${declaration.name}"`,
+      args.subject,
       [
-        ...offeredVersionProblems("talosVersion", declaration.talosVersion, offered),
-        ...all.flatMap((pool) => judgeFlavor(declaration, pool)),
-        ...quotaProblems(needs(declaration, all), quotas),
+        ...offeredVersionProblems("talosVersion", args.talosVersion, offered),
+        ...all.flatMap((pool) => judgeFlavor(args.talosVersion, pool)),
+        ...quotaProblems(needs(args.otherPorts, all), quotas),
       ],
       resource,
     );
   });
+}
+
+/** The value, once nothing stands in the way of what it belongs to. */
+export function after<T>(allowed: pulumi.Input<unknown>, value: T): pulumi.Output<T> {
+  return pulumi.all([allowed]).apply(() => value) as pulumi.Output<T>;
 }
 
 /** Releases that the factory offers; undefined: it did not say. */
@@ -75,15 +84,14 @@ async function readVersions(
 
 function poolFacts(
   clusterName: string,
-  declaration: PoolDeclaration,
-  name: pulumi.Input<string>,
+  { declaration, pool }: PreflightArgs["pools"][number],
   options: pulumi.InvokeOptions,
 ): pulumi.Output<PoolFacts> {
   const ports = openstack.networking.getPortIdsOutput(
     { tags: poolTags(clusterName, declaration.name) },
     options,
   );
-  return pulumi.all([name, ports]).apply(async ([flavorName, { ids }]) => ({
+  return pulumi.all([pool.flavor, ports]).apply(async ([flavorName, { ids }]) => ({
     declaration,
     flavorName,
     flavor: await findFlavor(flavorName, options),
@@ -107,7 +115,7 @@ async function findFlavor(
 }
 
 function judgeFlavor(
-  cluster: ClusterDeclaration,
+  talosVersion: string,
   { declaration: pool, flavor, flavorName }: PoolFacts,
 ): Problem[] {
   if (flavor === undefined) {
@@ -116,7 +124,7 @@ function judgeFlavor(
   return flavorProblems({
     path: pool.path,
     role: pool.role,
-    talosVersion: cluster.talosVersion,
+    talosVersion,
     bootsFromVolume: pool.boot.kind === "volume",
     flavor: {
       name: flavorName,
@@ -128,7 +136,7 @@ function judgeFlavor(
 }
 
 /** What is still to be created, in the units of the quotas. */
-function needs(cluster: ClusterDeclaration, pools: readonly PoolFacts[]): QuotaNeeds {
+function needs(otherPorts: number, pools: readonly PoolFacts[]): QuotaNeeds {
   const toCreate = pools.map(({ declaration, flavor, existing }) => ({
     declaration,
     flavor,
@@ -138,14 +146,11 @@ function needs(cluster: ClusterDeclaration, pools: readonly PoolFacts[]): QuotaN
     toCreate.reduce((total, pool) => total + value(pool), 0);
   const grouped = pools.filter(({ declaration }) => declaration.placement !== "none");
   const isNew = pools.every(({ existing }) => existing === 0);
-  const balancers = isNew && cluster.api.endpoint.kind === "loadBalancer" ? 1 : 0;
-  const routers = isNew && cluster.network.kind === "new" ? 1 : 0;
   return {
     instances: sum(({ count }) => count),
     cores: sum(({ count, flavor }) => count * (flavor?.vcpus ?? 0)),
     ram: sum(({ count, flavor }) => count * (flavor?.ram ?? 0)),
-    // The router's interface and the load balancer's address are ports, too.
-    ports: sum(({ count }) => count) + balancers + routers,
+    ports: sum(({ count }) => count) + (isNew ? otherPorts : 0),
     serverGroups: grouped.filter(({ existing }) => existing === 0).length,
     serverGroupMembers: Math.max(0, ...grouped.map(({ declaration }) => declaration.count)),
   };

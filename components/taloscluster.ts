@@ -6,7 +6,7 @@ import { clusterProblems, clusterWarnings } from "../lib/rules/declaration";
 import { clusterPatch } from "../lib/talos/patches";
 import { schematicId } from "../lib/talos/schematic";
 import { minorOf, parseTalosVersion } from "../lib/talos/versions";
-import type { PoolArgs, TalosClusterArgs } from "./arguments";
+import type { ImageSourceArgs, PoolArgs, TalosClusterArgs } from "./arguments";
 import { ClusterNetwork } from "./clusternetwork";
 import { ControlPlane, ControlPlaneAddresses } from "./controlplane";
 import { declareCluster } from "./declare";
@@ -16,9 +16,10 @@ import type { ClusterHandle } from "./handle";
 import { NodePool } from "./nodepool";
 import { createBootRecord } from "./nodes";
 import type { NodeOutput } from "./nodes";
+import { clusterPatchProblems } from "./patches";
 import { createPoolImage, planPool } from "./pool";
 import type { PoolPlan } from "./pool";
-import { preflight } from "./preflight";
+import { after, preflight } from "./preflight";
 import { createFactoryProvider } from "./talosimage";
 import type { TalosImage } from "./talosimage";
 
@@ -51,7 +52,11 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
   constructor(name: string, args: TalosClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("talos-openstack:index:TalosCluster", name, {}, opts);
     const declaration = declareCluster(name, args);
-    refuse(`TalosCluster "${name}"`, clusterProblems(declaration), this);
+    refuse(
+      `TalosCluster "${name}"`,
+      [...clusterProblems(declaration), ...clusterPatchProblems(args)],
+      this,
+    );
     for (const warning of clusterWarnings(declaration)) {
       void pulumi.log.warn(warning, this);
     }
@@ -63,18 +68,28 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     this.configPatches = clusterPatches(args, declaration);
 
     const factory = factoryProvider(this.clusterName, args, this);
-    const allowed = preflight(declaration, args, factory, this);
     const plans = declaration.pools.map((pool) =>
       planPool(pool, poolArgsOf(pool, args), declaration),
     );
-    const images = createImages(plans, declaration, args, factory, this);
+    const allowed = preflight(
+      {
+        subject: `TalosCluster "${name}"`,
+        clusterName: this.clusterName,
+        talosVersion: this.talosVersion,
+        pools: plans,
+        otherPorts: otherPorts(declaration),
+        factory,
+      },
+      this,
+    );
+    const images = createImages(plans, declaration, { ...args.images, allowed }, factory, this);
     const network = createNetwork(declaration, args, allowed, this);
     this.networkId = network.networkId;
     this.subnetId = network.subnetId;
     this.workerSecurityGroupId = network.workerSecurityGroupId;
     this.networkReachable = network.reachable;
 
-    const secrets = this.createSecrets();
+    const secrets = this.createSecrets(allowed);
     this.machineSecrets = pulumi.secret(secrets.machineSecrets);
     const endpoint = new ApiEndpoint(
       this.clusterName,
@@ -90,7 +105,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     this.clusterEndpoint = endpoint.url;
 
     const record = createBootRecord(this.clusterName, plans, this, this);
-    const parts = { plans, images, record };
+    const parts = { plans, images, record, allowed };
     const controlPlane = this.createControlPlane(parts, network, endpoint, args);
     const workers = this.createWorkers(parts);
 
@@ -110,10 +125,10 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
    * Keys and tokens of the cluster. They never change by themselves: the provider would make new
    * ones if the version that they were made for went down, so that version stays what it was.
    */
-  private createSecrets(): talos.machine.Secrets {
+  private createSecrets(allowed: pulumi.Output<void>): talos.machine.Secrets {
     return new talos.machine.Secrets(
       this.clusterName,
-      { talosVersion: `v${this.configContract}` },
+      { talosVersion: after(allowed, `v${this.configContract}`) },
       {
         parent: this,
         protect: this.deletionProtection,
@@ -125,7 +140,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
   }
 
   private createControlPlane(
-    { plans, images, record }: Parts,
+    { plans, images, record, allowed }: Parts,
     network: ClusterNetwork,
     endpoint: ApiEndpoint,
     args: TalosClusterArgs,
@@ -137,6 +152,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     const common = {
       cluster: this,
       plan,
+      allowed,
       image: imageOf(plan, images),
       securityGroupId: network.controlPlaneSecurityGroupId,
     };
@@ -153,7 +169,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     );
   }
 
-  private createWorkers({ plans, images, record }: Parts): NodePool[] {
+  private createWorkers({ plans, images, record, allowed }: Parts): NodePool[] {
     return plans
       .filter(({ declaration }) => declaration.role === "worker")
       .map(
@@ -167,6 +183,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
               path: plan.declaration.path,
               image: imageOf(plan, images),
               bootRecord: record,
+              allowed,
             },
             { parent: this },
           ),
@@ -198,6 +215,12 @@ interface Parts {
   readonly plans: readonly PoolPlan[];
   readonly images: Images;
   readonly record: pulumi.Resource;
+  readonly allowed: pulumi.Output<void>;
+}
+
+/** The router's interface and the load balancer's address are ports, too. */
+function otherPorts({ api, network }: ClusterDeclaration): number {
+  return (api.endpoint.kind === "loadBalancer" ? 1 : 0) + (network.kind === "new" ? 1 : 0);
 }
 
 /** Pools share an image when schematic and architecture are the same; the version always is. */
@@ -218,7 +241,7 @@ function factoryProvider(
 function createImages(
   plans: readonly PoolPlan[],
   cluster: ClusterDeclaration,
-  args: TalosClusterArgs,
+  source: ImageSourceArgs & { allowed: pulumi.Output<void> },
   provider: pulumi.ProviderResource | undefined,
   parent: pulumi.Resource,
 ): Images {
@@ -226,8 +249,8 @@ function createImages(
   for (const plan of plans) {
     const key = imageKey(plan);
     if (!images.has(key)) {
-      const source = { ...args.images, cluster, prefix: cluster.name };
-      images.set(key, createPoolImage(plan, source, parent, provider));
+      const from = { ...source, cluster, prefix: cluster.name };
+      images.set(key, createPoolImage(plan, from, parent, provider));
     }
   }
   return images;
@@ -256,7 +279,7 @@ function createNetwork(
     declaration.name,
     {
       // The first objects wait until nothing stands in the way of the others.
-      clusterName: allowed.apply(() => declaration.name),
+      clusterName: after(allowed, declaration.name),
       network: args.network,
       ports: {
         cni: args.cni ?? "flannel",

@@ -13,11 +13,14 @@ import type { Schematic } from "../lib/talos/schematic";
 import { parseTalosVersion } from "../lib/talos/versions";
 import type { ImageSourceArgs } from "./arguments";
 import { InvalidArguments } from "./errors";
+import { after } from "./preflight";
 
 /** Arguments of {@link TalosImage}. All of them decide which image it is, so all are plain. */
 export interface TalosImageArgs extends ImageSourceArgs {
   /** Name of the image in Glance. Default: the resource name. */
   imageName?: string;
+  /** Nothing is created before this is known. Default: nothing is waited for. */
+  allowed?: pulumi.Input<unknown>;
   /** Talos release, for example `1.13.9`. */
   talosVersion: string;
   /** What the image is made from. */
@@ -83,7 +86,7 @@ export class TalosImage extends pulumi.ComponentResource {
     const image = new openstack.images.Image(
       name,
       {
-        name: args.imageName ?? name,
+        name: after(args.allowed, args.imageName ?? name),
         containerFormat: "bare",
         diskFormat: source.diskFormat,
         imageSourceUrl: url,
@@ -130,7 +133,7 @@ export class TalosImage extends pulumi.ComponentResource {
   ): pulumi.Output<string> {
     const registered = new talos.imagefactory.Schematic(
       name,
-      { schematic: canonicalSchematic(args.schematic) },
+      { schematic: after(args.allowed, canonicalSchematic(args.schematic)) },
       { parent: this, provider },
     );
     const stampsOwner = args.stampsOwner ?? false;
