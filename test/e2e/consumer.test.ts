@@ -137,6 +137,18 @@ describe("from tarballs", () => {
     expect(output).toMatch(/\+ +talos-openstack:index:TalosCluster +consumer create/);
     expect(output).not.toMatch(/\[(mandatory|advisory)\]/);
   });
+
+  test("makes the cluster, shows no change afterwards, and destroys it", async () => {
+    const pack = "node_modules/pulumi-talos-openstack/dist/policies";
+    try {
+      const up = ["up", "--yes", "--skip-preview", "--policy-pack", pack];
+      expect(await succeeded(project.pulumi(up))).toMatch(/\d+ created/);
+      const preview = await succeeded(project.pulumi(["preview", "--expect-no-changes"]));
+      expect(preview).toMatch(/\d+ unchanged/);
+    } finally {
+      await succeeded(project.pulumi(["destroy", "--yes", "--skip-preview"]));
+    }
+  });
 });
 
 describe("from the registry", () => {
