@@ -35,8 +35,9 @@ export function machineConfiguration(
   options: pulumi.InvokeOptions & { parent: pulumi.Resource },
 ): pulumi.Output<string> {
   const { cluster } = args;
-  const rendered = talos.machine.getConfigurationOutput(
-    {
+  // Through an output: an invoke that is given what failed would tell the failure once more.
+  const rendered = pulumi
+    .output({
       clusterName: cluster.clusterName,
       clusterEndpoint: cluster.clusterEndpoint,
       machineType: args.role,
@@ -49,9 +50,8 @@ export function machineConfiguration(
       configPatches: pulumi
         .all([pulumi.all([...cluster.configPatches]), args.configPatches])
         .apply(([first, last]) => [...first, ...last]),
-    },
-    options,
-  );
+    })
+    .apply((all) => talos.machine.getConfigurationOutput(all, options));
   return pulumi.secret(
     pulumi
       .all([rendered.machineConfiguration, args.schematic.id])

@@ -195,15 +195,15 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
       this.nodes.apply((nodes) =>
         nodes.filter((node) => node.role === role).map((node) => node.reachedAt),
       );
-    const configuration = talos.client.getConfigurationOutput(
-      {
+    // Through an output: an invoke that is given what failed would tell the failure once more.
+    const configuration = pulumi
+      .output({
         clusterName: this.clusterName,
         clientConfiguration: secrets.clientConfiguration,
         endpoints: reachedAt("controlplane"),
         nodes: this.nodes.apply((nodes) => nodes.map((node) => node.address)),
-      },
-      { parent: this },
-    );
+      })
+      .apply((all) => talos.client.getConfigurationOutput(all, { parent: this }));
     return pulumi.secret(configuration.talosConfig);
   }
 }
