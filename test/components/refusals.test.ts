@@ -136,7 +136,7 @@ describe("The rendered machine configuration", () => {
 
   it("is refused when it is larger than Nova takes, without its text", async () => {
     const { error, recorder } = await patched(
-      `machine: { files: [{ path: /var/a, content: "secret${"x".repeat(50_000)}" }] }`,
+      `machine: { files: [{ path: /var/a, content: "secret${"x".repeat(49_000)}" }] }`,
     );
     expect((error as InvalidArguments).problems.map(({ rule }) => rule)).toEqual([
       "user-data-size",

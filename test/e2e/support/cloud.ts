@@ -12,6 +12,8 @@ export interface Write {
   readonly method: string;
   readonly path: string;
   readonly status: number;
+  /** Name of the project; missing for the factory. */
+  readonly project?: string | null;
 }
 
 /** Runs the sandbox's front command. */
@@ -51,7 +53,11 @@ interface Token {
 export class Cloud {
   private token?: Promise<Token>;
 
-  constructor(private readonly user: "demo" | "admin" = "demo") {}
+  /** @param project Default: the user's own. */
+  constructor(
+    private readonly user: "demo" | "admin" = "demo",
+    private readonly project: string = user,
+  ) {}
 
   /** GET of a service's path; the body as JSON. */
   async get<T>(service: string, path: string): Promise<T> {
@@ -116,7 +122,7 @@ export class Cloud {
             methods: ["password"],
             password: { user: { name: this.user, password: this.user, domain } },
           },
-          scope: { project: { name: this.user, domain } },
+          scope: { project: { name: this.project, domain } },
         },
       }),
     });
@@ -142,6 +148,8 @@ export interface Server {
   readonly metadata: Record<string, string>;
   readonly flavor: { readonly original_name: string };
   readonly addresses: unknown;
+  readonly "OS-EXT-AZ:availability_zone"?: string;
+  readonly "os-extended-volumes:volumes_attached"?: readonly { readonly id: string }[];
   /** Base64; shown to the operator only. */
   readonly "OS-EXT-SRV-ATTR:user_data"?: string;
 }
