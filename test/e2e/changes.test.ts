@@ -25,11 +25,19 @@ function cluster(
     ...changes,
     pools: {
       image: { count: 1, flavor: "m1.small", ...poolChanges },
-      volume: { count: 1, flavor: "m1.small", boot: { kind: "volume", size: 12 }, ...poolChanges },
+      volume: {
+        count: 1,
+        flavor: "m1.small",
+        boot: { kind: "volume", size: 12 },
+        zones: ["zone-2"],
+        dataVolumes: [{ name: "tank", size: 1 }],
+        ...poolChanges,
+      },
     },
   });
 }
 
+const grown = { dataVolumes: [{ name: "tank", size: 2 }] };
 const labels = 'machine:\n  nodeLabels:\n    example.com/changed: "yes"\n';
 
 describe("a change after creation", () => {
@@ -54,7 +62,7 @@ describe("a change after creation", () => {
     for (const name of names) {
       const id = before.get(name)?.id ?? "";
       expect(after.get(name)?.id).toBe(id);
-      expect(await cloud.actions(id)).toEqual(["create"]);
+      expect(await actions(id)).toEqual(["create"]);
     }
   }
 
@@ -75,8 +83,41 @@ describe("a change after creation", () => {
     await expectUntouched();
   });
 
+  it("puts the node into its zone and attaches its data volume", async () => {
+    const server = (await new Cloud("admin").allServers()).get("change-volume-0");
+    expect(server?.["OS-EXT-AZ:availability_zone"]).toBe("zone-2");
+    const attached = server?.["os-extended-volumes:volumes_attached"] ?? [];
+    // The root volume and the data volume.
+    expect(attached).toHaveLength(2);
+    expect(await volumes()).toEqual({ "change-volume-0-tank": 1 });
+  });
+
+  it("grows a data volume in place", async () => {
+    stack.configure(cluster({}, { dataVolumes: [{ name: "tank", size: 2 }] }));
+    const result = await stack.up();
+    expect(result.text).not.toContain("error:");
+    const steps = stack.steps().filter(({ urn }) => urn.endsWith("::change-volume-0-tank"));
+    expect(steps.map(({ op, type }) => `${op} ${type}`)).toEqual([
+      "update openstack:blockstorage/volume:Volume",
+    ]);
+    expect(await volumes()).toEqual({ "change-image-0-tank": 2, "change-volume-0-tank": 2 });
+    await expectUntouched();
+  });
+
+  it("refuses to shrink or to drop a data volume", async () => {
+    stack.configure(cluster({}, { dataVolumes: [{ name: "tank", size: 1 }] }));
+    const shrunk = await stack.preview();
+    expect(shrunk.code).not.toBe(0);
+    expect(shrunk.text).toContain("pools.volume.dataVolumes.tank (volume-0)");
+    expect(shrunk.text).toContain("pools.image.dataVolumes.tank (image-0)");
+    stack.configure(cluster({}, { dataVolumes: [] }));
+    const dropped = await stack.preview();
+    expect(dropped.code).not.toBe(0);
+    expect(dropped.text).toContain("pools.volume.dataVolumes.tank (volume-0): found nothing");
+  });
+
   it("refuses another flavor at preview, and names the procedure", async () => {
-    stack.configure(cluster({}, { flavor: "m1.medium" }));
+    stack.configure(cluster({}, { ...grown, flavor: "m1.medium" }));
     const result = await stack.preview();
     expect(result.code).not.toBe(0);
     expect(result.text).toContain(`pools.image.flavor (image-0): found "m1.medium"`);
@@ -91,7 +132,9 @@ describe("a change after creation", () => {
       join(root, "test/e2e/programs/without-ignored-changes"),
     );
     unprotected.useStateOf(stack);
-    unprotected.configure(cluster({ talosVersion: "1.13.0", more: { configPatches: [labels] } }));
+    unprotected.configure(
+      cluster({ talosVersion: "1.13.0", more: { configPatches: [labels] } }, grown),
+    );
     const result = await unprotected.preview();
     expect(result.text).not.toContain("error:");
     expect(result.code).toBe(0);
@@ -101,7 +144,7 @@ describe("a change after creation", () => {
   });
 
   it("replaces just the node that is listed: same port, today's image and configuration", async () => {
-    const settings = cluster({ talosVersion: "1.13.0", more: { configPatches: [labels] } });
+    const settings = cluster({ talosVersion: "1.13.0", more: { configPatches: [labels] } }, grown);
     const pools = settings["pools"] as Record<string, Record<string, unknown>>;
     stack.configure({
       ...settings,
@@ -119,7 +162,7 @@ describe("a change after creation", () => {
     expect(replaced?.flavor.original_name).toBe("m1.medium");
     for (const name of ["change-control-plane-0", "change-volume-0"]) {
       expect(after.get(name)?.id).toBe(before.get(name)?.id);
-      expect(await cloud.actions(before.get(name)?.id ?? "")).toEqual(["create"]);
+      expect(await actions(before.get(name)?.id ?? "")).toEqual(["create"]);
     }
     expect(await userDataOf("change-image-0")).toContain("example.com/changed");
 
@@ -127,6 +170,24 @@ describe("a change after creation", () => {
     await stack.preview();
     expect(stack.steps().filter(({ type }) => type === instance)).toEqual([]);
   });
+
+  /** What was done to a server, other than attaching and extending its data volume. */
+  async function actions(serverId: string): Promise<string[]> {
+    return (await cloud.actions(serverId)).filter(
+      (action) => action !== "attach_volume" && action !== "extend_volume",
+    );
+  }
+
+  /** Sizes in GiB of the cluster's named volumes. */
+  async function volumes(): Promise<Record<string, number>> {
+    const { volumes: all } = await cloud.get<{ volumes: { name: string; size: number }[] }>(
+      "volumev3",
+      "/volumes/detail",
+    );
+    return Object.fromEntries(
+      all.filter(({ name }) => name.startsWith("change-")).map(({ name, size }) => [name, size]),
+    );
+  }
 
   async function userDataOf(name: string): Promise<string> {
     const server = (await new Cloud("admin").allServers()).get(name);

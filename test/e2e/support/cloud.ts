@@ -72,7 +72,7 @@ export class Cloud {
       headers: {
         "X-Auth-Token": id,
         "Content-Type": "application/json",
-        "OpenStack-API-Version": "compute 2.93",
+        ...(service === "compute" ? { "OpenStack-API-Version": "compute 2.93" } : {}),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
