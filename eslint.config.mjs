@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint";
 const providers = ["@pulumi/*", "@pulumiverse/*"];
 
 export default tseslint.config(
-  { ignores: ["dist/", "sdks/", "sandbox/", "node_modules/", "**/*.js", "**/*.mjs"] },
+  { ignores: ["dist/", "sdks/", "sandbox/", "node_modules/", "**/*.js", "**/*.mjs", "**/*.cjs"] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: {

@@ -61,9 +61,9 @@ export function preflight(args: PreflightArgs, resource: pulumi.Resource): pulum
   });
 }
 
-/** The value, once nothing stands in the way of what it belongs to. */
-export function after<T>(allowed: pulumi.Input<unknown>, value: T): pulumi.Output<T> {
-  return pulumi.all([allowed]).apply(() => value) as pulumi.Output<T>;
+/** The text, once nothing stands in the way of what it belongs to. */
+export function after(allowed: pulumi.Input<unknown>, text: string): pulumi.Output<string> {
+  return pulumi.all([allowed]).apply(() => text);
 }
 
 /** Releases that the factory offers; undefined: it did not say. */
