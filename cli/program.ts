@@ -3,6 +3,9 @@ import * as path from "node:path";
 
 import { Command } from "commander";
 
+import { repair } from "./repair";
+import type { RepairOptions } from "./repair";
+
 /** Folder of the policy pack beside the bundled CLI. */
 export function policyPackFolder(cliFolder: string): string {
   const folder = path.resolve(cliFolder, "../policies");
@@ -15,7 +18,7 @@ export function policyPackFolder(cliFolder: string): string {
   return folder;
 }
 
-/** The command line. Exit status: 0 done, 2 could not be done. */
+/** The command line. Exit status: 0 done, 1 something is left to do, 2 could not be done. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("pulumi-talos-openstack");
   program
@@ -26,6 +29,18 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description("print the folder of the policy pack, for pulumi's --policy-pack")
     .action(() => {
       console.log(policyPackFolder(__dirname));
+    });
+  program
+    .command("repair")
+    .description(
+      "bring a stack whose update was interrupted or failed to where an update converges",
+    )
+    .requiredOption("-s, --stack <name>", "name of the stack")
+    .option("-y, --yes", "do it without asking")
+    .option("--config-file <file>", "configuration file of the stack")
+    .option("--wait <seconds>", "how long to wait for what the cloud still works on", "300")
+    .action(async (options: RepairOptions) => {
+      process.exitCode = await repair(options);
     });
   await program.parseAsync([...argv]);
 }

@@ -12,7 +12,12 @@ pulumi cancel --yes --stack "$stack" >/dev/null 2>&1 || true
 
 case $command in
   up)
-    pulumi up --yes --stack "$stack" --refresh=false
+    node dist/cli/index.js repair --yes --stack "$stack"
+    if ! pulumi up --yes --stack "$stack" --refresh=false; then
+      # What broke, in the words of the cloud. The next `up` repairs it.
+      node dist/cli/index.js repair --stack "$stack" </dev/null || true
+      exit 1
+    fi
     node scripts/summary.mjs "$stack"
     ;;
   preview)

@@ -114,6 +114,19 @@ export class Stack {
     return this.pulumi(["cancel", "--yes", "--stack", this.name]);
   }
 
+  /** Runs `pulumi-talos-openstack repair` of the built package. */
+  repair(...more: string[]): Promise<Result> {
+    return this.run(process.execPath, [
+      join(root, "dist/cli/index.js"),
+      "repair",
+      "--stack",
+      this.name,
+      "--config-file",
+      this.config,
+      ...more,
+    ]).done;
+  }
+
   /** Steps of the last preview or update other than "same". */
   steps(): Step[] {
     return readFileSync(this.events, "utf8")
@@ -159,7 +172,11 @@ export class Stack {
   }
 
   private spawn(args: string[]): Running {
-    const process = spawn("pulumi", ["--non-interactive", ...args], {
+    return this.run("pulumi", ["--non-interactive", ...args]);
+  }
+
+  private run(command: string, args: string[]): Running {
+    const process = spawn(command, args, {
       cwd: this.program,
       env: {
         ...globalThis.process.env,
