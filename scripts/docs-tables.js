@@ -111,7 +111,8 @@ function extensionTable(rows) {
       row.blockingServices
         .map(({ id, waitsFor, from, until }) => {
           const minors = from ? ` (${from} and newer)` : until ? ` (up to ${until})` : "";
-          const what = waitsFor.kind === "path" ? `\`${waitsFor.path}\` exists` : "it is configured";
+          const what =
+            waitsFor.kind === "path" ? `\`${waitsFor.path}\` exists` : "it is configured";
           return `${what}: \`${id}\`${minors}`;
         })
         .join("; ") || "never",
@@ -174,7 +175,13 @@ function argumentTables(text) {
       ? ` Also all of ${node.heritageClauses.flatMap(({ types }) => types.map((type) => code(type.getText(file)))).join(", ")}.`
       : "";
     tables.push(
-      [`### ${node.name.text}`, "", doc(node) + inherits, "", table(["Name", "Type", "What"], rows)].join("\n"),
+      [
+        `### ${node.name.text}`,
+        "",
+        doc(node) + inherits,
+        "",
+        table(["Name", "Type", "What"], rows),
+      ].join("\n"),
     );
   });
   return tables.join("\n\n");
@@ -190,7 +197,7 @@ function membersOf(node) {
 
 function doc(node) {
   const [comment] = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc);
-  const text = comment ? ts.getTextOfJSDocComment(comment.comment) ?? "" : "";
+  const text = comment ? (ts.getTextOfJSDocComment(comment.comment) ?? "") : "";
   return oneLine(text.replace(/\{@link (\w+)\}/g, "`$1`"));
 }
 
@@ -208,7 +215,8 @@ function oneLine(text) {
 }
 
 function table(head, rows) {
-  const line = (cells) => `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|")).join(" | ")} |`;
+  const line = (cells) =>
+    `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
