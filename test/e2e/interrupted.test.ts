@@ -16,16 +16,20 @@ import type { Pools } from "./support/settings";
 import type { ClusterSettings, Result } from "./support/stack";
 import { root, Stack } from "./support/stack";
 
-/** A project of its own: its quotas can be lowered, and all that is in it is this test's. */
-const project = "interrupted";
-const name = "broken";
+/**
+ * A project of its own: its quotas can be lowered, and all that is in it is this run's. Two runs at
+ * once must not see each other.
+ */
+const project = `interrupted-${process.pid}`;
+const name = `broken-${process.pid}`;
+const subnet = 50 + (process.pid % 8);
 const cloud = new Cloud("demo", project);
 let projectId: string;
 
 const worker = { count: 1, flavor: "m1.small" };
 
 function cluster(workers: number, morePools: Pools = {}): ClusterSettings {
-  return smallCluster(name, 58, {
+  return smallCluster(name, subnet, {
     pools: { general: { ...worker, count: workers }, ...morePools },
     images: { timeout: "20s" },
   });
@@ -103,8 +107,10 @@ describe("an update that was interrupted or failed", () => {
     sandbox("fault", "clear", "break-download");
     await stack.cancel();
     await stack.repair("--yes");
-    await stack.destroy();
+    const destroyed = await stack.destroy();
     stack.remove();
+    // With objects in it the project is kept, so that they can be found.
+    expect(destroyed.code).toBe(0);
     operator("project", "delete", project);
   }, 120_000);
 
@@ -181,15 +187,13 @@ describe("an update that was interrupted or failed", () => {
 
   it("a server that Nova could not build is named, removed and made anew", async () => {
     stack.configure(cluster(2));
-    sandbox("fault", "build-error", "broken-general-1");
+    sandbox("fault", "build-error", `${name}-general-1`);
     const failed = await stack.up();
     expect(failed.code).not.toBe(0);
-    expect(failed.text).toContain("broken-general-1");
+    expect(failed.text).toContain(`${name}-general-1`);
     const plan = await stack.repair();
     expect(plan.code).toBe(1);
-    expect(plan.text).toMatch(
-      /delete in the cloud.* broken-general-1: .*status ERROR: .*build-error/,
-    );
+    expect(plan.text).toMatch(/delete in the cloud.*-general-1: .*status ERROR: .*build-error/);
     await expectRepaired();
     await expectConverges();
   }, 120_000);
