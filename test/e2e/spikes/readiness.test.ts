@@ -16,14 +16,20 @@ let server: ChildProcess | undefined;
 let port: number;
 const script = path.join(__dirname, "readiness/apiserver.sh");
 
-// Ports of the API, and of etcd's two after it. Somebody else may take them yet; then the test fails, it does not hang.
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer().on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
+// Below the ports that connections take (the sandbox's services have many): one of the API, two of etcd.
+async function freePorts(): Promise<number> {
+  for (let first = 15_000 + (process.pid % 5_000); first < 30_000; first += 3) {
+    if ((await isFree(first)) && (await isFree(first + 1)) && (await isFree(first + 2))) {
+      return first;
+    }
+  }
+  throw new Error("No three free ports in a row on 127.0.0.1.");
+}
+
+function isFree(candidate: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.createServer().on("error", () => resolve(false));
+    probe.listen(candidate, "127.0.0.1", () => probe.close(() => resolve(true)));
   });
 }
 
@@ -46,7 +52,7 @@ beforeAll(async () => {
   project = await TemporaryProject.create(path.join(__dirname, "readiness"), "program", null);
   await installPackage(project);
   fs.mkdirSync(path.join(project.top, "server"));
-  port = await freePort();
+  port = await freePorts();
   await succeeded(project.run([script, "prepare", path.join(project.top, "server"), `${port}`]));
 });
 

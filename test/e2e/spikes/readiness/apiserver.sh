@@ -52,6 +52,6 @@ case $command in
       --endpoint-reconciler-type=none --client-ca-file=ca.crt --tls-cert-file=server.crt --tls-private-key-file=server.key \
       --service-cluster-ip-range=10.96.0.0/16 --service-account-issuer=https://kubernetes.default.svc \
       --service-account-key-file=sa.pub --service-account-signing-key-file=sa.key --authorization-mode=RBAC >apiserver.log 2>&1 &
-    wait
+    wait -n # one without the other is of no use
     ;;
 esac
