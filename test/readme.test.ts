@@ -12,8 +12,20 @@ import { parse } from "yaml";
 
 import { declareCluster } from "../components/declare";
 import { parseClusterConfig } from "../config";
+import * as boot from "../lib/openstack/boot";
+import * as ports from "../lib/openstack/ports";
 import { clusterProblems } from "../lib/rules/declaration";
+import * as catalogue from "../lib/talos/catalogue";
+import * as versions from "../lib/talos/versions";
+import { policies } from "../policies/index";
 
+/** scripts/docs-tables.js, which has no types. */
+interface DocsTables {
+  fill(text: string, tables: Record<string, string>): string;
+  renderTables(sources: object): Record<string, string>;
+}
+
+const docs = jest.requireActual<DocsTables>("../scripts/docs-tables.js");
 const root = resolve(__dirname, "..");
 const guides = readdirSync(join(root, "docs/guides")).map((name) => `docs/guides/${name}`);
 const pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", ...guides];
@@ -47,7 +59,10 @@ describe("README and guides", () => {
         },
       )?.options,
       baseUrl: root,
-      paths: { "pulumi-talos-openstack": ["./components/index.ts"] },
+      paths: {
+        "pulumi-talos-openstack": ["./components/index.ts"],
+        "pulumi-talos-openstack/policies": ["./policies/index.ts"],
+      },
     };
     const host = ts.createCompilerHost(options);
     const readFile = host.readFile.bind(host);
@@ -83,6 +98,18 @@ describe("README and guides", () => {
       const { name, ...args } = parseClusterConfig(config[key], key);
       expect([page, clusterProblems(declareCluster(name, args))]).toEqual([page, []]);
     }
+  });
+
+  it("have the tables that the sources yield", () => {
+    const argumentsText = read("components/arguments.ts");
+    const sources = { versions, ports, boot, catalogue, policies, argumentsText };
+    const tables = docs.renderTables(sources);
+    const stale = pages
+      .filter((page) => docs.fill(read(page), tables) !== read(page))
+      .map((page) => `${page} is stale: run make generate`);
+    expect(stale).toEqual([]);
+    const shown = pages.flatMap((page) => read(page).match(/(?<=<!-- generated: )[\w-]+/g) ?? []);
+    expect([...new Set(shown)].sort()).toEqual(Object.keys(tables).sort());
   });
 
   it("link to what exists", () => {
