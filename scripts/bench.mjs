@@ -83,6 +83,8 @@ function up(program) {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line))
+    // The provider repeats what Octavia refuses (409) while it works on the load balancer.
+    .filter(({ status }) => status < 400)
     .map(({ service, method, path }) => `${service} ${method} ${withoutIds(path)}`);
   const state = JSON.parse(
     pulumi(program, "stack", "export", "--show-secrets", "--stack", program.stack),
