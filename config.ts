@@ -97,6 +97,7 @@ const clusterSchema = z.strictObject({
   serviceCidrs: z.array(text).optional(),
   images: imagesSchema.optional(),
   deletionProtection: z.boolean().optional(),
+  applyMode: z.enum(["no_reboot", "staged"]).optional(),
   configPatches: patches.optional(),
 });
 

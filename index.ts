@@ -14,3 +14,4 @@ export const images = cluster.images.map(({ imageId, schematicId, talosVersion }
   talosVersion,
 }));
 export const talosconfig = cluster.talosconfig;
+export const kubeconfig = cluster.kubeconfig;

@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 
 import type { Extensions } from "../lib/talos/extensions";
+import type { ApplyMode } from "./handle";
 
 /** Arguments of {@link TalosCluster}. */
 export interface TalosClusterArgs {
@@ -40,6 +41,12 @@ export interface TalosClusterArgs {
    * To destroy a cluster, set it to `false`, run `pulumi up`, then `pulumi destroy`. Default: true.
    */
   deletionProtection?: boolean;
+  /**
+   * How a changed machine configuration reaches running nodes. `no_reboot` (default): at once; a
+   * change that needs a reboot is refused by the node and nothing of it is applied. `staged`: it is
+   * kept on the node until its next reboot, which you choose. Nodes are never rebooted by `pulumi up`.
+   */
+  applyMode?: ApplyMode;
   /**
    * Strategic merge patches (YAML text) for the machine configuration of every node, applied after
    * all that the package writes itself. The result is judged by the same rules as everything else.

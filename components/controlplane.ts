@@ -1,6 +1,8 @@
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 
+import type { TalosApiGate } from "../runtime/resources";
+import { configureNodes } from "./configuration";
 import type { ApiEndpoint } from "./endpoint";
 import type { ClusterHandle } from "./handle";
 import { createPorts, createServers } from "./nodes";
@@ -76,9 +78,11 @@ export interface ControlPlaneComponentArgs {
 /** The control-plane servers, one after another, behind the endpoint. */
 export class ControlPlane extends pulumi.ComponentResource {
   /** What was made, by node. */
-  declare readonly nodes: pulumi.Output<NodeOutput[]>;
+  declare readonly nodes: pulumi.Output<NodeOutput>[];
   /** Members of the load balancer; empty for an external endpoint. */
   declare readonly members: pulumi.Resource[];
+  /** The Talos API of every control plane answers. */
+  declare readonly reachable: TalosApiGate;
 
   constructor(
     name: string,
@@ -94,6 +98,7 @@ export class ControlPlane extends pulumi.ComponentResource {
     this.members = addresses.ports.flatMap(({ serverName, address }) =>
       endpoint.addControlPlane(serverName, address),
     );
+    const configuration = poolConfiguration(plan, cluster, image, certSANs, this);
     const servers = createServers(
       {
         cluster,
@@ -104,25 +109,37 @@ export class ControlPlane extends pulumi.ComponentResource {
         kernelModules: plan.activation.kernelModules,
         allowed: args.allowed,
         ports: addresses.ports,
-        userData: poolConfiguration(plan, cluster, image, certSANs, this),
+        userData: configuration,
         dependsOn: [...cluster.networkReachable, args.bootRecord],
         chained: true,
       },
       this,
     );
-    this.nodes = pulumi.all(
-      addresses.ports.map(({ serverName, address }, index) =>
-        pulumi.output({
-          name: serverName,
-          pool: plan.declaration.name,
-          role: "controlplane" as const,
-          address,
-          reachedAt: addresses.reachedAt[index] ?? address,
-          serverId: servers[index]?.id ?? "",
-          schematic: image.schematicId,
-        }),
-      ),
+    // Each at its own address: a machine without a configuration does not pass requests on.
+    this.reachable = configureNodes(
+      name,
+      {
+        cluster,
+        ports: addresses.ports,
+        servers,
+        configuration,
+        endpointOf: ({ index, address }) => addresses.reachedAt[index] ?? address,
+        passedOn: false,
+        dependsOn: cluster.networkReachable,
+      },
+      this,
+    ).gate;
+    this.nodes = addresses.ports.map(({ serverName, address }, index) =>
+      pulumi.output({
+        name: serverName,
+        pool: plan.declaration.name,
+        role: "controlplane" as const,
+        address,
+        reachedAt: addresses.reachedAt[index] ?? address,
+        serverId: servers[index]?.id ?? "",
+        schematic: image.schematicId,
+      }),
     );
-    this.registerOutputs({ nodes: this.nodes });
+    this.registerOutputs({ nodes: pulumi.all(this.nodes) });
   }
 }

@@ -42,7 +42,7 @@ export function machineConfiguration(
       clusterEndpoint: cluster.clusterEndpoint,
       machineType: args.role,
       machineSecrets: cluster.machineSecrets,
-      talosVersion: cluster.configContract,
+      talosVersion: cluster.pinnedContract,
       kubernetesVersion: cluster.kubernetesVersion,
       // User data is limited to 64 KiB: comments have no place in it.
       docs: false,

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { poolProblems } from "../lib/rules/pool";
 import type { ImageSourceArgs, PoolArgs } from "./arguments";
+import { configureNodes } from "./configuration";
 import { declarePool } from "./declare";
 import { refuse } from "./errors";
 import type { ClusterHandle } from "./handle";
@@ -90,13 +91,27 @@ export class NodePool extends pulumi.ComponentResource {
     const record =
       args.bootRecord ?? createBootRecord(name, [{ declaration, pool: args }], cluster, this);
     const ports = createPorts(nodes, this);
+    const configuration = poolConfiguration(plan, cluster, this.image, [], this);
     const servers = createServers(
       {
         ...nodes,
         ports,
-        userData: poolConfiguration(plan, cluster, this.image, [], this),
+        userData: configuration,
         dependsOn: [...cluster.networkReachable, record],
         chained: false,
+      },
+      this,
+    );
+    configureNodes(
+      name,
+      {
+        cluster,
+        ports,
+        servers,
+        configuration,
+        endpointOf: () => cluster.talosEndpoints.apply(([first]) => first ?? ""),
+        passedOn: true,
+        dependsOn: [...cluster.networkReachable, ...cluster.talosReachable],
       },
       this,
     );

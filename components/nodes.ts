@@ -141,8 +141,9 @@ export interface RecordedPool {
 export function createBootRecord(
   name: string,
   pools: readonly RecordedPool[],
-  cluster: Pick<ClusterHandle, "networkId" | "subnetId">,
+  cluster: Pick<ClusterHandle, "networkId" | "subnetId" | "configContract">,
   parent: pulumi.Resource,
+  contractIsDefault = false,
 ): BootRecord {
   return new BootRecord(
     name,
@@ -151,6 +152,8 @@ export function createBootRecord(
         .all(pools.map((pool) => bootRecords(pool, cluster)))
         .apply((records) => Object.assign({}, ...records) as Record<string, NodeBootRecord>),
       replace: pools.flatMap(({ declaration }) => declaration.replace),
+      configContract: cluster.configContract,
+      contractIsDefault,
     },
     { parent },
   );

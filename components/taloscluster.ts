@@ -1,3 +1,4 @@
+import type * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as talos from "@pulumiverse/talos";
 
@@ -12,7 +13,8 @@ import { ControlPlane, ControlPlaneAddresses } from "./controlplane";
 import { declareCluster } from "./declare";
 import { ApiEndpoint } from "./endpoint";
 import { refuse } from "./errors";
-import type { ClusterHandle } from "./handle";
+import type { ApplyMode, ClusterHandle } from "./handle";
+import { KubernetesApi } from "./kubernetesapi";
 import { NodePool } from "./nodepool";
 import { createBootRecord } from "./nodes";
 import type { NodeOutput } from "./nodes";
@@ -41,6 +43,11 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
   declare readonly configPatches: readonly pulumi.Input<string>[];
   declare readonly deletionProtection: boolean;
   declare readonly networkReachable: pulumi.Resource[];
+  declare readonly pinnedContract: pulumi.Output<string>;
+  declare readonly clientConfiguration: pulumi.Output<talos.types.output.machine.ClientConfiguration>;
+  declare readonly talosEndpoints: pulumi.Output<string[]>;
+  declare readonly talosReachable: pulumi.Resource[];
+  declare readonly applyMode: ApplyMode;
 
   /** Images by schematic, one for each distinct schematic and architecture. */
   declare readonly images: readonly TalosImage[];
@@ -48,6 +55,17 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
   declare readonly nodes: pulumi.Output<NodeOutput[]>;
   /** Configuration of talosctl: endpoints are the control planes, nodes are all nodes. Secret. */
   declare readonly talosconfig: pulumi.Output<string>;
+  /** Admin's kubeconfig for the endpoint. Known once the Kubernetes API answers. Secret. */
+  declare readonly kubeconfig: pulumi.Output<string>;
+  /**
+   * Provider for objects in the cluster, usable in the same `pulumi up`. Give objects
+   * `deletedWith: cluster.bootstrapped`: they end with the cluster.
+   */
+  declare readonly kubernetesProvider: kubernetes.Provider;
+  /** The Kubernetes API answers at the endpoint. Nodes may still be NotReady: see `ready`. */
+  declare readonly bootstrapped: pulumi.Resource;
+
+  private readonly kubernetes: KubernetesApi;
 
   constructor(name: string, args: TalosClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("talos-openstack:index:TalosCluster", name, {}, opts);
@@ -65,6 +83,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     this.kubernetesVersion = declaration.kubernetesVersion;
     this.configContract = declaration.configContract;
     this.deletionProtection = args.deletionProtection ?? true;
+    this.applyMode = args.applyMode ?? "no_reboot";
     this.configPatches = clusterPatches(args, declaration);
 
     const factory = factoryProvider(this.clusterName, args, this);
@@ -91,6 +110,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
 
     const secrets = this.createSecrets(allowed);
     this.machineSecrets = pulumi.secret(secrets.machineSecrets);
+    this.clientConfiguration = pulumi.secret(secrets.clientConfiguration);
     const endpoint = new ApiEndpoint(
       this.clusterName,
       {
@@ -104,21 +124,47 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     );
     this.clusterEndpoint = endpoint.url;
 
-    const record = createBootRecord(this.clusterName, plans, this, this);
+    const record = createBootRecord(
+      this.clusterName,
+      plans,
+      this,
+      this,
+      args.configContract === undefined,
+    );
+    this.pinnedContract = record.configContract;
     const parts = { plans, images, record, allowed };
     const controlPlane = this.createControlPlane(parts, network, endpoint, args);
+    this.talosEndpoints = pulumi.all(controlPlane.nodes.map((node) => node.reachedAt));
+    this.talosReachable = [controlPlane.reachable];
     const workers = this.createWorkers(parts);
 
     this.images = [...new Set(images.values())];
     this.nodes = pulumi
-      .all([controlPlane.nodes, ...workers.map((pool) => pool.nodes)])
+      .all([pulumi.all(controlPlane.nodes), ...workers.map((pool) => pool.nodes)])
       .apply((pools) => pools.flat());
     this.talosconfig = this.createTalosconfig(secrets);
+    this.kubernetes = this.createKubernetesApi(controlPlane, endpoint);
+    this.bootstrapped = this.kubernetes.bootstrapped;
+    this.kubeconfig = this.kubernetes.kubeconfig;
+    this.kubernetesProvider = this.kubernetes.provider;
+    // Other CNIs are installed through this very cluster: whoever needs Ready nodes asks for them.
+    if ((args.cni ?? "flannel") === "flannel") {
+      this.kubernetes.ready();
+    }
     this.registerOutputs({
       clusterEndpoint: this.clusterEndpoint,
       nodes: this.nodes,
       talosconfig: this.talosconfig,
+      kubeconfig: this.kubeconfig,
     });
+  }
+
+  /**
+   * Every node is registered and Ready, so the CNI is there. For `dependsOn`. With flannel `pulumi
+   * up` waits for it anyway; with another CNI only if the program uses this.
+   */
+  get ready(): pulumi.Resource {
+    return this.kubernetes.ready();
   }
 
   /**
@@ -188,6 +234,24 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
             { parent: this },
           ),
       );
+  }
+
+  private createKubernetesApi(controlPlane: ControlPlane, endpoint: ApiEndpoint): KubernetesApi {
+    return new KubernetesApi(
+      this.clusterName,
+      {
+        cluster: this,
+        controlPlanes: controlPlane.nodes,
+        nodes: this.nodes,
+        talosReachable: controlPlane.reachable,
+        endpointReachable: [
+          ...this.networkReachable,
+          ...endpoint.reachable,
+          ...controlPlane.members,
+        ],
+      },
+      { parent: this },
+    );
   }
 
   private createTalosconfig(secrets: talos.machine.Secrets): pulumi.Output<string> {

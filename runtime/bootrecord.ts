@@ -15,7 +15,11 @@ export const bootRecord: DynamicProvider = {
     const after = recordOf(news, before);
     const problems = changeProblems(before, after);
     return Promise.resolve({
-      inputs: { ...news, nodes: remembered(news, recordAfter(before, after)) },
+      inputs: {
+        ...news,
+        ...contractOf(olds, news),
+        nodes: remembered(news, recordAfter(before, after)),
+      },
       failures: sortProblems(problems).map((problem) => ({
         property: "",
         reason: sentence(problem),
@@ -32,6 +36,14 @@ export const bootRecord: DynamicProvider = {
     return Promise.resolve({ outs: own(news) });
   },
 };
+
+// A contract that nobody wrote down stays what it was: another one would change every configuration.
+function contractOf(olds: Properties, news: Properties): Properties {
+  const { configContract: before } = olds;
+  return news["contractIsDefault"] === true && typeof before === "string"
+    ? { configContract: before }
+    : {};
+}
 
 // Values that are not known yet stay as the engine handed them over.
 function remembered(news: Properties, record: BootRecord): unknown {

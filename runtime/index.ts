@@ -3,4 +3,7 @@
  * loads this entry point by name: what it exports must stay for as long as stacks use it.
  */
 export { bootRecord } from "./bootrecord";
+export { bootstrap } from "./bootstrap";
+export { nodesReady } from "./nodesready";
 export { readiness } from "./readiness";
+export { talosGate } from "./talosgate";

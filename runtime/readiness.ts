@@ -1,15 +1,11 @@
 import * as https from "node:https";
-import { setTimeout as wait } from "node:timers/promises";
 
-import type { CheckFailure, DynamicProvider, Properties } from "./dynamic";
-import { differ, knownOf, own } from "./dynamic";
+import type { DynamicProvider, Properties } from "./dynamic";
+import { differ, own } from "./dynamic";
 import type { ApiAccess } from "./kubeconfig";
 import { apiAccess } from "./kubeconfig";
+import { clock, timeoutFailures, timeoutOf, waitUntil } from "./waiting";
 
-/** How long the API server may take, unless `timeoutSeconds` says otherwise. */
-export const defaultTimeoutSeconds = 900;
-
-const intervalSeconds = 2;
 const requestTimeoutSeconds = 5;
 
 /**
@@ -18,7 +14,7 @@ const requestTimeoutSeconds = 5;
  */
 export const readiness: DynamicProvider = {
   check(_olds, news) {
-    return Promise.resolve({ inputs: news, failures: failuresOf(news) });
+    return Promise.resolve({ inputs: news, failures: timeoutFailures(news) });
   },
   async create(inputs) {
     await answers(inputs);
@@ -33,67 +29,33 @@ export const readiness: DynamicProvider = {
   },
 };
 
-function failuresOf(news: Properties): CheckFailure[] {
-  const { timeoutSeconds } = knownOf(news) as Properties;
-  if (timeoutSeconds === undefined || (typeof timeoutSeconds === "number" && timeoutSeconds > 0)) {
-    return [];
-  }
-  const reason =
-    `timeoutSeconds: found ${JSON.stringify(timeoutSeconds)}; required a number of seconds ` +
-    `above 0. Leave it out for ${defaultTimeoutSeconds}.`;
-  return [{ property: "", reason }];
-}
-
 function answers({ kubeconfig, timeoutSeconds }: Properties): Promise<void> {
   const access = apiAccess(typeof kubeconfig === "string" ? kubeconfig : "");
-  return waitUntilReady({
-    url: `${access.server}/readyz`,
-    timeoutSeconds: typeof timeoutSeconds === "number" ? timeoutSeconds : defaultTimeoutSeconds,
+  return waitUntil({
+    ...clock,
+    subject: `${access.server}/readyz`,
+    advice: "Look at the console of a control-plane node, or run pulumi up again to go on waiting.",
+    timeoutSeconds: timeoutOf(timeoutSeconds),
     probe: () => probe(access),
-    now: () => performance.now() / 1000,
-    sleep: (seconds) => wait(seconds * 1000),
   });
 }
 
-/** What {@link waitUntilReady} works with. */
-export interface Waiting {
-  readonly url: string;
-  readonly timeoutSeconds: number;
-  /** Asks once. Undefined: ready; else the reason why not. */
-  readonly probe: () => Promise<string | undefined>;
-  /** Seconds on a clock that never goes back. */
-  readonly now: () => number;
-  readonly sleep: (seconds: number) => Promise<unknown>;
-}
-
-/**
- * Asks until the answer is good.
- *
- * @throws Error with the URL, the time and the last reason when the time is up.
- */
-export async function waitUntilReady(waiting: Waiting): Promise<void> {
-  const { url, timeoutSeconds, probe, now, sleep } = waiting;
-  const start = now();
-  for (let tries = 1; ; tries++) {
-    const reason = await probe();
-    if (reason === undefined) return;
-    const elapsed = now() - start;
-    if (elapsed + intervalSeconds > timeoutSeconds) {
-      throw new Error(
-        `${url}: not ready after ${Math.round(elapsed)} s and ${tries} tries ` +
-          `(timeoutSeconds: ${timeoutSeconds}). Last answer: ${reason}. ` +
-          "Look at the console of a control-plane node, or run pulumi up again to go on waiting.",
-      );
-    }
-    await sleep(intervalSeconds);
-  }
-}
-
 /** One request of /readyz. Undefined: ready; else the reason why not. */
-function probe(access: ApiAccess): Promise<string | undefined> {
+async function probe(access: ApiAccess): Promise<string | undefined> {
+  const answer = await get(access, "/readyz");
+  return "failed" in answer ? answer.failed : judge(answer.status, answer.body);
+}
+
+/** What an API server answered, or why it did not. */
+export type HttpAnswer =
+  { readonly status: number; readonly body: string } | { readonly failed: string };
+
+/** One request of an API server. */
+export function get(access: ApiAccess, path: string): Promise<HttpAnswer> {
   return new Promise((resolve) => {
+    const fail = (error: Error) => resolve({ failed: reasonOf(error) });
     const request = https.get(
-      `${access.server}/readyz`,
+      `${access.server}${path}`,
       {
         ca: access.ca,
         cert: access.cert,
@@ -108,11 +70,11 @@ function probe(access: ApiAccess): Promise<string | undefined> {
         let body = "";
         response.setEncoding("utf8");
         response.on("data", (chunk: string) => (body += chunk));
-        response.on("error", (error) => resolve(reasonOf(error)));
-        response.on("end", () => resolve(judge(response.statusCode ?? 0, body)));
+        response.on("error", fail);
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
       },
     );
-    request.on("error", (error) => resolve(reasonOf(error)));
+    request.on("error", fail);
   });
 }
 

@@ -17,6 +17,8 @@ describe("NodePool for a cluster that is given by its facts", () => {
       [types.image]: 1,
       [types.serverGroup]: 1,
       [types.bootRecord]: 1,
+      [types.talosApiGate]: 1,
+      [types.apply]: 1,
       [types.port]: 1,
       [types.instance]: 1,
       [types.volume]: 1,

@@ -38,6 +38,14 @@ describe("TalosCluster", () => {
       [types.instance]: 6,
       [types.volume]: 1,
       [types.volumeAttach]: 1,
+      // Control plane, general, storage.
+      [types.talosApiGate]: 3,
+      [types.apply]: 6,
+      [types.etcdBootstrap]: 1,
+      [types.kubeconfig]: 1,
+      [types.readinessGate]: 1,
+      [types.nodesReadyGate]: 1,
+      [types.kubernetesProvider]: 1,
     });
   });
 

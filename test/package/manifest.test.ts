@@ -47,11 +47,13 @@ test("only what concerns users is published", () => {
 test("every dependency is one that users can install, and those that are needed", () => {
   const { dependencies } = published(source);
   expect(Object.keys(dependencies).sort()).toEqual([
+    "@grpc/grpc-js",
     "@pulumi/kubernetes",
     "@pulumi/openstack",
     "@pulumi/pulumi",
     "@pulumiverse/talos",
     "ipaddr.js",
+    "protobufjs",
     "semver",
     "yaml",
   ]);

@@ -2,7 +2,8 @@
 // Does not prove: TLS and a real API server (test/e2e/spikes/readiness.test.ts).
 import { readiness } from "../../runtime";
 import { apiAccess } from "../../runtime/kubeconfig";
-import { judge, waitUntilReady } from "../../runtime/readiness";
+import { judge } from "../../runtime/readiness";
+import { waitUntil } from "../../runtime/waiting";
 
 function waiting(answers: (string | undefined)[], timeoutSeconds: number) {
   let time = 0;
@@ -10,7 +11,9 @@ function waiting(answers: (string | undefined)[], timeoutSeconds: number) {
   return {
     slept,
     arguments: {
-      url: "https://192.0.2.1:6443/readyz",
+      subject: "https://192.0.2.1:6443/readyz",
+      advice:
+        "Look at the console of a control-plane node, or run pulumi up again to go on waiting.",
       timeoutSeconds,
       probe: () => Promise.resolve(answers.length > 1 ? answers.shift() : answers[0]),
       now: () => time,
@@ -25,17 +28,17 @@ function waiting(answers: (string | undefined)[], timeoutSeconds: number) {
 
 test("returns at once when ready, else asks every two seconds", async () => {
   const now = waiting([undefined], 10);
-  await waitUntilReady(now.arguments);
+  await waitUntil(now.arguments);
   expect(now.slept).toEqual([]);
 
   const later = waiting(["connect ECONNREFUSED", "HTTP 500: [-]etcd failed", undefined], 10);
-  await waitUntilReady(later.arguments);
+  await waitUntil(later.arguments);
   expect(later.slept).toEqual([2, 2]);
 });
 
-test("gives up with URL, time, tries, the last reason and what to do", async () => {
+test("gives up with subject, time, tries, the last reason and what to do", async () => {
   const never = waiting(["connect ECONNREFUSED 192.0.2.1:6443"], 9);
-  await expect(waitUntilReady(never.arguments)).rejects.toThrow(
+  await expect(waitUntil(never.arguments)).rejects.toThrow(
     "https://192.0.2.1:6443/readyz: not ready after 8 s and 5 tries (timeoutSeconds: 9). " +
       "Last answer: connect ECONNREFUSED 192.0.2.1:6443. " +
       "Look at the console of a control-plane node, or run pulumi up again to go on waiting.",

@@ -37,17 +37,23 @@ export const emptySchematic = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80b
 
 /** Types of resources, by short names. */
 export const types = {
+  apply: "talos:machine/configurationApply:ConfigurationApply",
   bootRecord: "pulumi-nodejs:dynamic/talos-openstack:BootRecord",
+  etcdBootstrap: "pulumi-nodejs:dynamic/talos-openstack:EtcdBootstrap",
   floatingIp: "openstack:networking/floatingIp:FloatingIp",
   image: "openstack:images/image:Image",
   instance: "openstack:compute/instance:Instance",
+  kubeconfig: "talos:cluster/kubeconfig:Kubeconfig",
+  kubernetesProvider: "pulumi:providers:kubernetes",
   listener: "openstack:loadbalancer/listener:Listener",
   loadBalancer: "openstack:loadbalancer/loadBalancer:LoadBalancer",
   lbPool: "openstack:loadbalancer/pool:Pool",
   member: "openstack:loadbalancer/member:Member",
   monitor: "openstack:loadbalancer/monitor:Monitor",
   network: "openstack:networking/network:Network",
+  nodesReadyGate: "pulumi-nodejs:dynamic/talos-openstack:NodesReadyGate",
   port: "openstack:networking/port:Port",
+  readinessGate: "pulumi-nodejs:dynamic/talos-openstack:ReadinessGate",
   router: "openstack:networking/router:Router",
   routerInterface: "openstack:networking/routerInterface:RouterInterface",
   schematic: "talos:imageFactory/schematic:Schematic",
@@ -56,6 +62,7 @@ export const types = {
   secrets: "talos:machine/secrets:Secrets",
   serverGroup: "openstack:compute/serverGroup:ServerGroup",
   subnet: "openstack:networking/subnet:Subnet",
+  talosApiGate: "pulumi-nodejs:dynamic/talos-openstack:TalosApiGate",
   volume: "openstack:blockstorage/volume:Volume",
   volumeAttach: "openstack:compute/volumeAttach:VolumeAttach",
 } as const;

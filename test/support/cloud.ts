@@ -24,6 +24,9 @@ export const clientConfiguration = {
   clientKey: "client-key",
 };
 
+/** What the admin gets. */
+export const kubeconfig = "kubeconfig: of the admin\n";
+
 /** Outputs that a cloud would add to the inputs, by type. A type that is not listed here throws. */
 export const outputs: Record<string, Outputs> = {
   "openstack:blockstorage/volume:Volume": () => ({}),
@@ -50,10 +53,17 @@ export const outputs: Record<string, Outputs> = {
   "openstack:networking/secGroupRule:SecGroupRule": () => ({}),
   "openstack:networking/subnet:Subnet": () => ({}),
   "pulumi-nodejs:dynamic/talos-openstack:BootRecord": () => ({}),
+  "pulumi-nodejs:dynamic/talos-openstack:EtcdBootstrap": () => ({}),
+  "pulumi-nodejs:dynamic/talos-openstack:NodesReadyGate": () => ({}),
+  "pulumi-nodejs:dynamic/talos-openstack:ReadinessGate": () => ({}),
+  "pulumi-nodejs:dynamic/talos-openstack:TalosApiGate": () => ({}),
+  "pulumi:providers:kubernetes": () => ({}),
   "pulumi:providers:talos": () => ({}),
+  "talos:cluster/kubeconfig:Kubeconfig": () => ({ kubeconfigRaw: kubeconfig }),
   "talos:imageFactory/schematic:Schematic": (_, { schematic }) => ({
     id: createHash("sha256").update(String(schematic)).digest("hex"),
   }),
+  "talos:machine/configurationApply:ConfigurationApply": () => ({ resolvedApplyMode: "no_reboot" }),
   "talos:machine/secrets:Secrets": () => ({ machineSecrets, clientConfiguration }),
 };
 

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type * as talos from "@pulumiverse/talos";
 
 import type { ClusterHandle } from "../../components";
-import { machineSecrets } from "./cloud";
+import { clientConfiguration, machineSecrets } from "./cloud";
 
 /** A cluster of which nothing but its facts are known, as from the outputs of another stack. */
 export function clusterHandle(change: Partial<ClusterHandle> = {}): ClusterHandle {
@@ -20,6 +20,11 @@ export function clusterHandle(change: Partial<ClusterHandle> = {}): ClusterHandl
     configPatches: [],
     deletionProtection: true,
     networkReachable: [],
+    pinnedContract: pulumi.output("1.13"),
+    clientConfiguration: pulumi.secret(clientConfiguration),
+    talosEndpoints: pulumi.output(["203.0.113.11", "203.0.113.12"]),
+    talosReachable: [],
+    applyMode: "no_reboot",
     ...change,
   };
 }
