@@ -22,7 +22,10 @@ export interface SpegelWorkload {
   /** The token of the service account is mounted into the pods. */
   readonly tokenMounted: boolean;
   readonly podLabels: Labels;
-  readonly registryPort: number;
+  /** Ports that the pods listen on. */
+  readonly ports: { readonly registry: number; readonly router: number; readonly metrics: number };
+  /** Numbers of the pods' ports that have a name. */
+  readonly portNames: Readonly<Record<string, number>>;
   readonly hostPort?: number;
 }
 
@@ -94,7 +97,9 @@ function readWorkload(
   const setting = (flag: string, variable: string) => settingOf(container, flag, variable);
   const bootstrap = bootstrapOf(setting("--bootstrap-kind", "BOOTSTRAP_KIND"), release);
   const pod = at(template, "spec");
-  const address = setting("--registry-addr", "REGISTRY_ADDR");
+  const declaredPorts = list(at(container, "ports"));
+  const portOf = (flag: string, variable: string, usual: number) =>
+    Number(/:(\d+)$/.exec(setting(flag, variable) ?? "")?.[1] ?? usual);
   return {
     subject: `${object.kind} ${namespace}/${object.metadata.name}`,
     namespace,
@@ -108,8 +113,18 @@ function readWorkload(
     serviceAccount: text(at(pod, "serviceAccountName")) ?? "default",
     tokenMounted: at(pod, "automountServiceAccountToken") !== false,
     podLabels: (at(template, "metadata", "labels") ?? {}) as Labels,
-    registryPort: Number(/:(\d+)$/.exec(address ?? "")?.[1] ?? spegelPorts.registry),
-    hostPort: list(at(container, "ports"))
+    ports: {
+      registry: portOf("--registry-addr", "REGISTRY_ADDR", spegelPorts.registry),
+      router: portOf("--router-addr", "ROUTER_ADDR", spegelPorts.router),
+      metrics: portOf("--metrics-addr", "METRICS_ADDR", spegelPorts.metrics),
+    },
+    portNames: Object.fromEntries(
+      declaredPorts.map((port) => [
+        text(at(port, "name")) ?? "",
+        Number(at(port, "containerPort")),
+      ]),
+    ),
+    hostPort: declaredPorts
       .map((port) => at(port, "hostPort"))
       .find((port): port is number => typeof port === "number"),
   };
