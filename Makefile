@@ -29,8 +29,7 @@ test: setup ## format, lint, types, unit tests
 	@$(ENV); npm run --silent types
 	@$(ENV); npm test --silent
 
-e2e: ## tests against the sandbox's OpenStack
-	@scripts/setup.sh --all
+e2e: setup ## tests against the sandbox's OpenStack
 	@sandbox/sandbox start
 	@$(ENV); npm run --silent e2e
 

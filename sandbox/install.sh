@@ -2,7 +2,6 @@
 # Installs what the sandbox needs on Debian 12 or later, from package registries alone. It may be run again, be interrupted, or run twice at once.
 #
 #   sandbox/install.sh          everything
-#   sandbox/install.sh --up     what an update of the servers needs: not Kubernetes' programs, which take longest to build
 #   sandbox/install.sh NAME...  makes only these builds
 #   sandbox/install.sh --list   name and folder of each build
 #
@@ -16,11 +15,11 @@ cache=$PULUMI_TALOS_OPENSTACK_CACHE
 state=$PULUMI_TALOS_OPENSTACK_SANDBOX
 
 export CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false -trimpath' GOWORK=off
-builds=(node pulumi openstack talos factory kubernetes kubebox kwok talosctl generate-sdk)
+builds=(node pulumi openstack talos factory kubernetes kubebox kwok talosctl talosnode generate-sdk)
 
 # recipe NAME: the Go module, the linker's flags, the packages and further folders of a build.
 recipe() {
-  module=plugins/talos flags='-s -w' packages=("./cmd/$1") also=()
+  module=plugins/talos flags='-s -w' packages=("./cmd/$1") also=() stages=()
   case $1 in
     kubernetes) module=plugins/kubernetes flags+=" -X main.version=$(kubernetes_version)" packages=(.) ;;
     kubebox)
@@ -28,8 +27,11 @@ recipe() {
       module=plugins/cluster release=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$here/plugins/cluster/go.mod")
       flags+=" -X $version.gitVersion=$release -X $version.gitMajor=1 -X $version.gitMinor=$(cut -d. -f2 <<<"$release")"
       ;;
-    kwok) module=plugins/cluster packages=(sigs.k8s.io/kwok/cmd/kwok) ;;
-    talosctl) module=plugins/cluster ;;
+    kwok)
+      module=plugins/cluster packages=(sigs.k8s.io/kwok/cmd/kwok)
+      stages=(node/heartbeat-with-lease/node-heartbeat-with-lease pod/fast/pod-{ready,complete,delete}) # talosnode says when a Node is ready
+      ;;
+    talosctl | talosnode) module=plugins/cluster ;;
     pulumi)
       module=engine flags+=' -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.259.0'
       packages=(github.com/pulumi/pulumi/pkg/v3/cmd/pulumi ./pulumi-language-nodejs)
@@ -47,7 +49,7 @@ kubernetes_version() {
 
 # folder NAME: where the build is kept. The name holds the hash of all that goes into it, so a stale one is never used.
 folder() {
-  local module flags packages also package hash
+  local module flags packages also stages package hash
   if [[ $1 == node ]]; then
     hash=$(sha256sum <"$here/package.json")
   else
@@ -56,7 +58,7 @@ folder() {
       cd "$here/$module"
       {
         go env GOVERSION GOOS GOARCH
-        echo "$CGO_ENABLED $GOFLAGS $flags ${packages[*]}"
+        echo "$CGO_ENABLED $GOFLAGS $flags ${packages[*]} ${stages[*]}"
         for package in go.mod go.sum "${packages[@]}" "${also[@]}"; do
           if [[ -e $package ]]; then find "$package" -type f ! -name '*_test.go' -print0; fi
         done | sort -z | xargs -0 sha256sum
@@ -66,9 +68,20 @@ folder() {
   echo "$cache/builds/$1-${hash%% *}"
 }
 
+# patched FOLDER: upstream's Kubernetes provider with our patch, and a go.mod that uses it.
+patched() {
+  local name=github.com/pulumi/pulumi-kubernetes/provider/v4
+  rm -rf "$1"
+  cp -r --no-preserve=mode "$(go list -C "$here/$module" -m -f '{{.Dir}}' $name)" "$1"
+  GIT_CEILING_DIRECTORIES=${1%/*} git -C "$1" apply "$here/$module/existing-objects.patch"
+  cp "$here/$module/go.mod" "$1/with.mod"
+  cp "$here/$module/go.sum" "$1/with.sum"
+  go mod edit -replace "$name=$1" "$1/with.mod"
+}
+
 # build NAME: is made in a temporary folder and renamed when whole, so an interrupted one is never used either.
 build() {
-  local module flags packages also target new
+  local module flags packages also stages with=() target new
   target=$(folder "$1")
   if [[ -d $target ]]; then
     touch "$target" # used: see prune
@@ -82,14 +95,19 @@ build() {
     step "Node.js" npm install --prefix "$new" --no-audit --no-fund --no-package-lock --loglevel=error
   else
     recipe "$1"
-    step "build $1" go build -C "$here/$module" -ldflags "$flags" -o "$new/" "${packages[@]}"
+    if [[ $1 == kubernetes ]]; then
+      patched "$new-source"
+      with=(-modfile "$new-source/with.mod")
+    fi
+    step "build $1" go build -C "$here/$module" "${with[@]}" -ldflags "$flags" -o "$new/" "${packages[@]}"
+    rm -rf "$new-source"
   fi
   if [[ $1 == kwok ]]; then # it has no stages of its own
-    local file stages
-    stages=$(go list -C "$here/$module" -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
-    for file in node/fast/node-initialize node/heartbeat-with-lease/node-heartbeat-with-lease pod/fast/pod-{ready,complete,delete}; do
+    local file from
+    from=$(go list -C "$here/$module" -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
+    for file in "${stages[@]}"; do
       echo ---
-      cat "$stages/$file.yaml"
+      cat "$from/$file.yaml"
     done >"$new/stages.yaml"
   fi
   if [[ $1 == pulumi ]]; then # the script that runs dynamic providers is in the SDK's module
@@ -185,10 +203,6 @@ if ! flock -n 9; then
   echo "waiting for another installation to finish"
   flock 9
 fi
-everything=1
-if [[ ${1:-} == --up ]]; then
-  everything='' && shift
-fi
 if (($#)); then
   for name in "$@"; do build "$name"; done
   exit
@@ -217,15 +231,13 @@ plugin openstack 5.5.1
 plugin talos 0.8.1
 build factory
 link "$(folder factory)/factory"
-if [[ -n $everything ]]; then
-  plugin kubernetes "$(kubernetes_version)"
-  for name in kubebox kwok talosctl; do
-    build "$name"
-    link "$(folder "$name")/$name"
-  done
-  link "$(folder kubebox)/kubebox" kubectl # it goes by the name that it is called by
-  link "$(folder kwok)/stages.yaml" kwok-stages.yaml
-fi
+plugin kubernetes "$(kubernetes_version)"
+for name in kubebox kwok talosctl talosnode; do
+  build "$name"
+  link "$(folder "$name")/$name"
+done
+link "$(folder kubebox)/kubebox" kubectl # it goes by the name that it is called by
+link "$(folder kwok)/stages.yaml" kwok-stages.yaml
 
 find "$cache/builds" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} + # not used for a month
 if [[ -n $cloud ]]; then

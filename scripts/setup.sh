@@ -1,12 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing: the sandbox's programs, the npm packages, the compiled package.
-#
-#   scripts/setup.sh        for `make up` and `make test`
-#   scripts/setup.sh --all  for `make e2e`, too: the programs of Kubernetes
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-if [[ ${1:-} == --all ]]; then sandbox/install.sh; else sandbox/install.sh --up; fi
+sandbox/install.sh
 # shellcheck source=sandbox/env.sh
 source sandbox/env.sh
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Stand-in for a machine booting Talos on OpenStack: the default $SANDBOX_NODE_COMMAND, run in the server's folder.
+"""Stand-in for a machine whose image is not of Talos: talosnode leaves such a server to this, in the server's folder.
 
 Gets its user data from the metadata service as the Talos platform code does
 (internal/app/machined/pkg/runtime/v1alpha1/platform/openstack/openstack.go), checks that it is a machine

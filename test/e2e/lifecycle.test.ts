@@ -1,12 +1,12 @@
 /**
  * A cluster from its first update to its end, on the sandbox's OpenStack.
  *
- * Does not prove: that Talos boots (a stand-in runs in the servers), that a real cloud's data plane
+ * Does not prove: that Talos boots (a stand-in of its machine runs in the servers), that a real cloud's data plane
  * filters as the sandbox's does.
  */
 import { added, Cloud, left } from "./support/cloud";
 import type { Left, Server } from "./support/cloud";
-import { eventually, greeting } from "./support/network";
+import { eventually, speaks } from "./support/network";
 import type { Outputs } from "./support/settings";
 import { smallCluster } from "./support/settings";
 import { Stack } from "./support/stack";
@@ -61,9 +61,9 @@ describe("a cluster", () => {
     const endpoint = new URL(outputs.clusterEndpoint);
     const controlPlane = outputs.nodes[0]?.reachedAt ?? "";
     const answers = async (from: string) => [
-      (await greeting(controlPlane, 50000, from)) !== undefined,
-      (await greeting(endpoint.hostname, 6443, from)) !== undefined,
-      (await greeting(endpoint.hostname, 50000, from)) !== undefined,
+      await speaks(controlPlane, 50000, from),
+      await speaks(endpoint.hostname, 6443, from),
+      await speaks(endpoint.hostname, 50000, from),
     ];
     expect(
       await eventually(

@@ -1,22 +1,28 @@
 import { connect } from "node:net";
+import { connect as secure } from "node:tls";
 
 /**
- * What the other side sends first.
+ * Whether the other side speaks TLS. The Talos API and the Kubernetes API do, whoever asks; a load balancer without a member that lives does not.
  *
  * @param from Source address of the connection, in 127.0.0.0/8.
- * @returns undefined when the connection is refused or closed without a word within 3 seconds.
+ * @returns false when the connection is refused, or ends or stays silent for 3 seconds before the handshake is done.
  */
-export function greeting(address: string, port: number, from: string): Promise<string | undefined> {
+export function speaks(address: string, port: number, from: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, localAddress: from, timeout: 3000 });
-    const end = (text?: string) => {
+    // Only the handshake counts: who may do what is judged by other tests.
+    const secured = secure({ socket, rejectUnauthorized: false });
+    const end = (done: boolean) => {
+      secured.destroy();
       socket.destroy();
-      resolve(text);
+      resolve(done);
     };
-    socket.on("data", (data: Buffer) => end(data.toString()));
-    socket.on("error", () => end());
-    socket.on("close", () => end());
-    socket.on("timeout", () => end());
+    secured.on("secureConnect", () => end(true));
+    for (const stream of [socket, secured]) {
+      stream.on("error", () => end(false));
+      stream.on("close", () => end(false));
+      stream.on("timeout", () => end(false));
+    }
   });
 }
 
