@@ -1,11 +1,14 @@
 // Command pulumi-resource-talos stands in for pulumiverse/pulumi-talos 0.8.1, whose Go module cannot be had: the part of it that this package
-// uses, on the same machinery library (v1.13.0). It is meant to behave as terraform-provider-talos 0.11.0 behind Pulumi's Terraform bridge,
-// traps included; the upstream file is named beside each behaviour.
+// uses, on the same machinery library (v1.13.0). It is meant to behave as terraform-provider-talos 0.11.0 behind Pulumi's Terraform bridge
+// 3.129.0, traps included; the upstream file is named beside each behaviour. What it does not have (timeouts, write-only inputs, getHealth,
+// getDisks, overlays) it refuses; of upstream's diagnostics it has the errors, not the warnings.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log"
 	"maps"
 	"net"
@@ -28,16 +31,56 @@ const version = "0.8.1"
 type resource struct {
 	// check is the provider's validation of the inputs.
 	check func(in object) error
-	// plan is the state that Terraform would show in its plan: inputs, defaults, and unknown for what is only known after the operation.
-	// old is nil at creation.
-	plan func(in, old object) (object, error)
+	// computed are the properties that the provider sets when the program does not; those in kept have UseStateForUnknown.
+	computed, kept []string
+	// defaults are the schema's; those of an object apply if there is one.
+	defaults object
+	// modify is ModifyPlan: it changes the planned state. old is nil at creation.
+	modify func(in, old, planned object) error
 	// create gets the planned state and completes it; "id" in it is the ID of the resource.
 	create func(ctx context.Context, p *provider, planned object) error
-	// update does the same. The ID cannot change: the bridge keeps the first one (pkg/pf/tfbridge/provider_update.go).
+	// update does the same. The ID cannot change: the engine keeps the first one (pkg/pf/tfbridge/provider_update.go returns none).
 	update func(ctx context.Context, p *provider, planned, old object) error
 	remove func(ctx context.Context, old object) error
-	// replaces says which changed inputs need a new resource.
-	replaces func(in, old object) []string
+	// replaces says which properties need a new resource.
+	replaces func(planned, old object) []string
+	// imported is ImportState: inputs and state for an import ID.
+	imported func(id string) (in, state object, err error)
+}
+
+// planned is the state that Terraform would show in its plan (pkg/pf/tfbridge/provider_plan.go, and in terraform-plugin-framework 1.19.0
+// internal/fwserver/server_planresourcechange.go): computed properties stay while nothing else changes; else they are unknown.
+func (k resource) planned(in, old object) (object, error) {
+	state := maps.Clone(in)
+	for name, value := range k.defaults {
+		if nested, ok := value.(object); !ok {
+			setDefault(state, name, value)
+		} else if child(in, name) != nil {
+			state[name] = maps.Clone(nested)
+			maps.Copy(child(state, name), child(in, name))
+		}
+	}
+	computed := slices.Concat(k.computed, k.kept)
+	for _, name := range computed {
+		setDefault(state, name, old[name])
+	}
+	change := old == nil || len(changed(state, old)) > 0
+	for _, name := range computed {
+		if change && in[name] == nil && (old[name] == nil || !slices.Contains(k.kept, name)) {
+			state[name] = unknown
+		}
+	}
+	if k.modify != nil {
+		return state, k.modify(in, old, state)
+	}
+	return state, nil
+}
+
+// changed are the names of the properties that differ.
+func changed(a, b object) []string {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return reflect.DeepEqual(a[name], b[name]) })
 }
 
 type provider struct {
@@ -116,23 +159,23 @@ func (p *provider) Check(_ context.Context, r *pulumirpc.CheckRequest) (*pulumir
 	return resp, nil
 }
 
+// Diff compares the state with the plan, not the inputs with the old ones (pkg/pf/tfbridge/provider_diff.go).
 func (p *provider) Diff(_ context.Context, r *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	k, err := kind(r.Urn)
 	if err != nil {
 		return nil, err
 	}
-	resp := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE}
-	in, old := decode(r.News), decode(r.OldInputs)
-	names := slices.AppendSeq(slices.Collect(maps.Keys(old)), maps.Keys(in))
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		if !reflect.DeepEqual(in[name], old[name]) {
-			resp.Changes = pulumirpc.DiffResponse_DIFF_SOME
-			resp.Diffs = append(resp.Diffs, name)
-		}
+	old := decode(r.Olds)
+	planned, err := k.planned(decode(r.News), old)
+	if err != nil {
+		return nil, err
 	}
-	if k.replaces != nil && len(resp.Diffs) > 0 {
-		resp.Replaces = k.replaces(in, decode(r.Olds))
+	resp := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE}
+	if resp.Diffs = changed(planned, old); len(resp.Diffs) > 0 {
+		resp.Changes = pulumirpc.DiffResponse_DIFF_SOME
+		if k.replaces != nil {
+			resp.Replaces = k.replaces(planned, old)
+		}
 	}
 	return resp, nil
 }
@@ -142,7 +185,7 @@ func (p *provider) Create(ctx context.Context, r *pulumirpc.CreateRequest) (*pul
 	if err != nil {
 		return nil, err
 	}
-	planned, err := k.plan(decode(r.Properties), nil)
+	planned, err := k.planned(decode(r.Properties), nil)
 	if err != nil || r.Preview {
 		return &pulumirpc.CreateResponse{Properties: encode(planned)}, err
 	}
@@ -160,7 +203,7 @@ func (p *provider) Update(ctx context.Context, r *pulumirpc.UpdateRequest) (*pul
 		return nil, err
 	}
 	old := decode(r.Olds)
-	planned, err := k.plan(decode(r.News), old)
+	planned, err := k.planned(decode(r.News), old)
 	if err != nil || r.Preview {
 		return &pulumirpc.UpdateResponse{Properties: encode(planned)}, err
 	}
@@ -174,9 +217,20 @@ func (p *provider) Update(ctx context.Context, r *pulumirpc.UpdateRequest) (*pul
 	return &pulumirpc.UpdateResponse{Properties: encode(planned)}, nil
 }
 
-// Read is a no-op for every resource of the provider, so drift is never seen.
+// Read asks no node, whatever the resource, so drift is never seen; without a state it is an import (pkg/pf/tfbridge/provider_read.go).
 func (p *provider) Read(_ context.Context, r *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
-	return &pulumirpc.ReadResponse{Id: r.Id, Properties: r.Properties, Inputs: r.Inputs}, nil
+	if len(r.Properties.GetFields()) > 0 {
+		return &pulumirpc.ReadResponse{Id: r.Id, Properties: r.Properties, Inputs: r.Inputs}, nil
+	}
+	k, err := kind(r.Urn)
+	if err == nil && k.imported == nil {
+		err = errors.New("Resource Import Not Implemented: This resource does not support import. Please contact the provider developer for additional information.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	in, state, err := k.imported(r.Id)
+	return &pulumirpc.ReadResponse{Id: text(state, "id"), Properties: encode(state), Inputs: encode(in)}, err
 }
 
 func (p *provider) Delete(ctx context.Context, r *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
@@ -208,9 +262,6 @@ func (p *provider) cancelable(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { stop(); cancel() }
 }
 
-// retryLimit is the timeout of the provider's operations.
-const retryLimit = 10 * time.Minute
-
 func main() {
 	log.SetFlags(0)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -227,5 +278,6 @@ func main() {
 		}
 		os.Exit(1)
 	}()
-	log.Fatal(server.Serve(l))
+	log.SetOutput(io.Discard) // terraform-plugin-sdk traces each try there
+	_ = server.Serve(l)
 }
