@@ -6,6 +6,8 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"strings"
@@ -143,26 +145,56 @@ func (a api) Reboot(context.Context, *machine.RebootRequest) (*machine.RebootRes
 	return &machine.RebootResponse{Messages: []*machine.Reboot{{ActorId: actor}}}, nil
 }
 
-// Reset wipes the partitions named; with none named the whole disk, which leaves nothing to boot.
-func (a api) Reset(_ context.Context, in *machine.ResetRequest) (*machine.ResetResponse, error) {
-	wiped := map[string]bool{}
-	for _, p := range in.SystemPartitionsToWipe {
-		wiped[p.Label] = true
-	}
-	actor := a.sequence("reset", runtime.MachineStageResetting, func() {
-		a.stopChildren()
-		for label, folder := range map[string]string{"STATE": "state", "EPHEMERAL": "etcd"} {
-			if wiped[label] || len(wiped) == 0 {
-				check(os.RemoveAll(folder))
+// Read has the two files of the kernel that are asked for.
+func (a api) Read(in *machine.ReadRequest, s grpc.ServerStreamingServer[common.Data]) error {
+	text := a.bootID + "\n"
+	switch in.Path {
+	case "/proc/sys/kernel/random/boot_id":
+	case "/proc/modules":
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		text = ""
+		for name, loaded := range a.modules {
+			if loaded {
+				text += name + " 16384 0 - Live 0x0000000000000000\n"
 			}
 		}
-		if len(wiped) == 0 {
-			writeFile("disk.json", []byte("wiped"))
+	default:
+		return status.Errorf(codes.NotFound, "stat %s: no such file or directory", in.Path)
+	}
+	return s.Send(&common.Data{Bytes: []byte(text)})
+}
+
+// Dmesg is what this boot has put on the console, and what comes.
+func (a api) Dmesg(in *machine.DmesgRequest, s grpc.ServerStreamingServer[common.Data]) error {
+	file, err := os.Open("console.log")
+	if err != nil {
+		return fmt.Errorf("error opening /dev/kmsg reader: %w", err)
+	}
+	defer file.Close()
+	if _, err = file.Seek(a.console, io.SeekStart); err == nil && in.Tail {
+		_, err = file.Seek(0, io.SeekEnd)
+	}
+	for rest := []byte(nil); err == nil; time.Sleep(200 * time.Millisecond) {
+		text, e := io.ReadAll(file)
+		lines := bytes.SplitAfter(append(rest, text...), []byte{'\n'})
+		rest, err = lines[len(lines)-1], e
+		for _, line := range lines[:len(lines)-1] {
+			err = errors.Join(err, s.Send(&common.Data{Bytes: append([]byte("user: warning: "), line...)}))
 		}
-		if !in.Reboot {
-			os.Exit(0)
+		if !in.Follow || s.Context().Err() != nil {
+			break
 		}
-		a.node.reboot()
-	})
-	return &machine.ResetResponse{Messages: []*machine.Reset{{ActorId: actor}}}, nil
+	}
+	return err
+}
+
+// Memory is the flavor's.
+func (a api) Memory(context.Context, *emptypb.Empty) (*machine.MemoryResponse, error) {
+	kib := uint64(a.server.Flavor.RAM) << 10
+	return &machine.MemoryResponse{Messages: []*machine.Memory{{Meminfo: &machine.MemInfo{Memtotal: kib, Memfree: kib / 2, Memavailable: kib / 2}}}}, nil
+}
+
+func (a api) Hostname(context.Context, *emptypb.Empty) (*machine.HostnameResponse, error) {
+	return &machine.HostnameResponse{Messages: []*machine.Hostname{{Hostname: a.name}}}, nil
 }

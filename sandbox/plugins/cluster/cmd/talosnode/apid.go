@@ -124,6 +124,8 @@ func (n *node) serve() {
 	_ = os.Remove("machine.sock")
 	machined := grpc.NewServer()
 	machine.RegisterMachineServiceServer(machined, api{node: n})
+	machine.RegisterLifecycleServiceServer(machined, lifecycle{node: n})
+	machine.RegisterImageServiceServer(machined, images{node: n})
 	storage.RegisterStorageServiceServer(machined, disks{})
 	v1alpha1.RegisterStateServer(machined, cosi.NewState(state.WrapCore(state.Filter(n.resources, func(ctx context.Context, a state.Access) error {
 		md, _ := metadata.FromIncomingContext(ctx)

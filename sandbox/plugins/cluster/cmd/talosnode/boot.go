@@ -72,6 +72,9 @@ func (n *node) setService(id, state, text string, healthy bool) {
 func (n *node) loadServices() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if c := n.config.K8sNodeConfig(); c == nil || !c.SkipNodeRegistration() {
+		n.cluster.node = fmt.Sprintf("node %q status is not available yet", n.name)
+	}
 	ids := strings.Fields("apid auditd containerd cri dashboard kubelet machined syslogd udevd")
 	if n.config.Machine().Type().IsControlPlane() {
 		ids = append(ids, "etcd", "trustd")
@@ -117,13 +120,20 @@ func (n *node) step() (awaited []string) {
 	return awaited
 }
 
-// bootTimeout is pkg/machinery/constants.BootTimeout; a test of one machine writes a shorter one into its server's folder.
+// bootTimeout is pkg/machinery/constants.BootTimeout; `sandbox fault boot-timeout` shortens it for all machines, at once.
 func bootTimeout() time.Duration {
-	text, err := os.ReadFile("boot-timeout")
+	text, err := os.ReadFile(os.Getenv("SANDBOX_STATE") + "/faults/boot-timeout")
 	if err != nil {
 		text = []byte(env("SANDBOX_TALOS_BOOT_TIMEOUT", "70m"))
 	}
 	return must(time.ParseDuration(strings.TrimSpace(string(text))))
+}
+
+func (n *node) countdown() {
+	for i := 10; i >= 0; i-- {
+		log.Printf("rebooting in %d seconds", i)
+		time.Sleep(time.Second)
+	}
 }
 
 // boot is StartAllServices in ~/pkg/runtime/v1alpha1/v1alpha1_sequencer_tasks.go; what happens when it fails is in ~/main.go.
@@ -137,11 +147,13 @@ func (n *node) boot() {
 	go n.kubelet()
 	const task = "task startAllServices (1/1): "
 	log.Printf(task+"waiting for %d services", len(n.services))
-	begin, said, timeout := time.Now(), time.Time{}, bootTimeout()
+	begin, said := time.Now(), time.Time{}
 	for booting := true; ; time.Sleep(200 * time.Millisecond) {
 		awaited := n.step()
 		n.publish()
 		switch {
+		case !booting && n.machineReady():
+			n.keep()
 		case !booting:
 		case len(awaited) == 0:
 			booting = false
@@ -150,16 +162,13 @@ func (n *node) boot() {
 			log.Print("boot sequence: done: ", time.Since(begin))
 			n.events.sequence("boot", false)
 			n.setStage(runtime.MachineStageRunning)
-		case time.Since(begin) > timeout:
+		case time.Since(begin) > bootTimeout():
 			log.Printf(task+"failed: %d errors occurred: context deadline exceeded", len(awaited))
 			log.Print("phase startEverything (10/10): failed")
 			log.Print("boot sequence: failed")
 			n.revert()
 			n.setStage(runtime.MachineStageRebooting)
-			for i := 10; i >= 0; i-- {
-				log.Printf("rebooting in %d seconds", i)
-				time.Sleep(time.Second)
-			}
+			n.countdown()
 			n.reboot()
 		case time.Since(said) >= 15*time.Second:
 			said = time.Now()
@@ -167,6 +176,3 @@ func (n *node) boot() {
 		}
 	}
 }
-
-// revert is ~/revert.go.
-func (n *node) revert() {}

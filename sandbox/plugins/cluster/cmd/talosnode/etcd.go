@@ -191,7 +191,7 @@ func (n *node) watchEtcd(ctx context.Context) {
 
 // --- its calls: ~/internal/server/v1alpha1/v1alpha1_server.go ------------------------------------------------------------------------
 
-// controlPlaneOnly is CheckControlplane in ~/internal/server/... machinehelper.
+// controlPlaneOnly is CheckControlplane in internal/app/internal/machinehelper/machinehelper.go.
 func (a api) controlPlaneOnly(call string) error {
 	if c := a.configuration(); c == nil || !c.Machine().Type().IsControlPlane() {
 		return status.Errorf(codes.Unimplemented, "%s is only available on control plane nodes", call)

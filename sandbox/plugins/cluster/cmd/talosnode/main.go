@@ -69,6 +69,7 @@ type server struct {
 	UUID, Hostname, Image string
 	QemuGuestAgent        bool     `json:"qemu_guest_agent"`
 	Addresses             []string `json:"fixed_ips"`
+	Flavor                struct{ RAM, Disk int }
 }
 
 // disk is the line at the start of the factory's disk and the schematic that follows it; Fallback is what an upgrade leaves to be reverted to.
@@ -96,10 +97,16 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// kernelLog writes lines as the kernel puts them on the console: with the seconds since boot.
+type kernelLog time.Time
+
+func (k kernelLog) Write(line []byte) (int, error) {
+	return fmt.Printf("[%12.6f] [talos] %s", time.Since(time.Time(k)).Seconds(), line)
+}
+
 func main() {
-	log.SetOutput(os.Stdout)
 	log.SetFlags(0)
-	log.SetPrefix("[talos] ")
+	log.SetOutput(kernelLog(time.Now()))
 	check(json.Unmarshal(must(os.ReadFile(os.Getenv("SANDBOX_TALOS_DATA"))), &data))
 	n := &node{modules: map[string]bool{}, children: map[string]*os.Process{}}
 	id := make([]byte, 16)
@@ -267,7 +274,10 @@ func (n *node) accept(raw []byte) error {
 	if n.config == nil {
 		log.Print("machine configuration: ", c.Machine().Type())
 	}
-	n.config = c
+	n.config, n.cluster.apid = c, nil
+	if h := c.NetworkHostnameConfig(); h != nil && h.Hostname() != "" {
+		n.name = h.Hostname()
+	}
 	for _, m := range c.KernelModuleConfigs() {
 		name := strings.ReplaceAll(m.Name(), "-", "_")
 		owners, shipped := data.Modules[name]

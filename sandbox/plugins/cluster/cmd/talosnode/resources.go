@@ -141,6 +141,12 @@ func (n *node) machineStatus() *runtime.MachineStatus {
 	return r
 }
 
+func (n *node) machineReady() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stage == runtime.MachineStageRunning && n.machineStatus().TypedSpec().Status.Ready
+}
+
 type member struct {
 	server
 	config talosconfig.Provider
