@@ -3,6 +3,9 @@ import * as path from "node:path";
 
 import { Command } from "commander";
 
+import { addDoctor } from "../doctor/command";
+import { health } from "./health";
+import type { HealthOptions } from "./health";
 import { repair } from "./repair";
 import type { RepairOptions } from "./repair";
 
@@ -31,6 +34,14 @@ export async function main(argv: readonly string[]): Promise<void> {
       console.log(policyPackFolder(__dirname));
     });
   program
+    .command("health")
+    .description("ask every node of a stack's cluster: versions, services, stage, Kubernetes")
+    .requiredOption("-s, --stack <name>", "name of the stack")
+    .option("--wait <seconds>", "how long to wait for what is not healthy yet", "0")
+    .action(async (options: HealthOptions) => {
+      process.exitCode = await health(options);
+    });
+  program
     .command("repair")
     .description(
       "bring a stack whose update was interrupted or failed to where an update converges",
@@ -42,5 +53,6 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action(async (options: RepairOptions) => {
       process.exitCode = await repair(options);
     });
+  addDoctor(program);
   await program.parseAsync([...argv]);
 }

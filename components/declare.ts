@@ -25,6 +25,7 @@ export function declareCluster(name: string, args: TalosClusterArgs): ClusterDec
       runsInside: api.runsInside ?? false,
       endpoint: api.endpoint ?? { kind: "loadBalancer" },
     },
+    cni: args.cni ?? "flannel",
     pools: [
       declarePool("controlPlane", controlPlaneName, "controlplane", args.controlPlane),
       ...Object.entries(args.pools ?? {})

@@ -16,7 +16,10 @@ export type {
 export { ClusterNetwork } from "./clusternetwork";
 export type { ClusterNetworkArgs } from "./clusternetwork";
 export { InvalidArguments } from "./errors";
-export type { ClusterHandle } from "./handle";
+export { clusterFromStack } from "./handle";
+export type { ApplyMode, ClusterFacts, ClusterHandle } from "./handle";
+export { MetadataServiceBlock } from "./metadataservice";
+export type { MetadataServiceBlockArgs } from "./metadataservice";
 export { NodePool } from "./nodepool";
 export type { NodePoolComponentArgs } from "./nodepool";
 export type { NodeOutput } from "./nodes";

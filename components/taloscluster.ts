@@ -13,7 +13,8 @@ import { ControlPlane, ControlPlaneAddresses } from "./controlplane";
 import { declareCluster } from "./declare";
 import { ApiEndpoint } from "./endpoint";
 import { refuse } from "./errors";
-import type { ApplyMode, ClusterHandle } from "./handle";
+import { clusterFacts } from "./handle";
+import type { ApplyMode, ClusterFacts, ClusterHandle } from "./handle";
 import { KubernetesApi } from "./kubernetesapi";
 import { NodePool } from "./nodepool";
 import { createBootRecord } from "./nodes";
@@ -148,7 +149,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     this.kubeconfig = this.kubernetes.kubeconfig;
     this.kubernetesProvider = this.kubernetes.provider;
     // Other CNIs are installed through this very cluster: whoever needs Ready nodes asks for them.
-    if ((args.cni ?? "flannel") === "flannel") {
+    if (declaration.cni === "flannel") {
       this.kubernetes.ready();
     }
     this.registerOutputs({
@@ -157,6 +158,11 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
       talosconfig: this.talosconfig,
       kubeconfig: this.kubeconfig,
     });
+  }
+
+  /** The cluster's facts for node pools in other stacks: see `clusterFromStack`. Secret. */
+  get handle(): pulumi.Output<ClusterFacts> {
+    return clusterFacts(this);
   }
 
   /**
@@ -346,7 +352,7 @@ function createNetwork(
       clusterName: after(allowed, declaration.name),
       network: args.network,
       ports: {
-        cni: args.cni ?? "flannel",
+        cni: declaration.cni,
         talosMinor,
         apiFrom: args.api.from,
         loadBalancer: declaration.api.endpoint.kind === "loadBalancer",
@@ -372,7 +378,7 @@ function poolArgsOf(pool: PoolDeclaration, args: TalosClusterArgs): PoolArgs {
 function clusterPatches(args: TalosClusterArgs, declaration: ClusterDeclaration) {
   return [
     clusterPatch({
-      cni: args.cni ?? "flannel",
+      cni: declaration.cni,
       podCidrs: declaration.network.podCidrs,
       serviceCidrs: declaration.network.serviceCidrs,
     }),

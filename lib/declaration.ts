@@ -1,3 +1,5 @@
+import type { Cni } from "./openstack/ports";
+
 /**
  * A cluster as it is declared, without anything that is only known after creation. Components turn
  * their arguments into this, and every refusal of arguments is a rule over it.
@@ -13,6 +15,7 @@ export interface ClusterDeclaration {
   readonly configContract: string;
   readonly network: NetworkDeclaration;
   readonly api: ApiDeclaration;
+  readonly cni: Cni;
   /** The control plane first, then the worker pools in the order of their names. */
   readonly pools: readonly PoolDeclaration[];
 }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import * as tls from "node:tls";
 
 import * as grpc from "@grpc/grpc-js";
@@ -36,7 +37,7 @@ export interface Failure {
 }
 
 const port = portOf("talos-api");
-const requestTimeoutSeconds = 10;
+const defaultRequestTimeoutSeconds = 10;
 
 // The few messages that are used here: siderolabs/talos api/machine/machine.proto, api/common.
 const messages = protobuf.Root.fromJSON({
@@ -45,7 +46,15 @@ const messages = protobuf.Root.fromJSON({
     VersionInfo: { fields: { tag: { type: "string", id: 1 } } },
     Version: { fields: { version: { type: "VersionInfo", id: 2 } } },
     VersionResponse: { fields: { messages: { rule: "repeated", type: "Version", id: 1 } } },
-    ServiceInfo: { fields: { id: { type: "string", id: 1 }, state: { type: "string", id: 2 } } },
+    ServiceEvent: { fields: { msg: { type: "string", id: 1 } } },
+    ServiceEvents: { fields: { events: { rule: "repeated", type: "ServiceEvent", id: 1 } } },
+    ServiceInfo: {
+      fields: {
+        id: { type: "string", id: 1 },
+        state: { type: "string", id: 2 },
+        events: { type: "ServiceEvents", id: 3 },
+      },
+    },
     ServiceList: { fields: { services: { rule: "repeated", type: "ServiceInfo", id: 2 } } },
     ServiceListResponse: { fields: { messages: { rule: "repeated", type: "ServiceList", id: 1 } } },
     BootstrapResponse: { fields: {} },
@@ -65,41 +74,109 @@ const responses: Record<Call, string> = {
 export async function talosVersion(
   node: TalosNode,
   client: ClientConfiguration,
+  requestTimeoutSeconds = defaultRequestTimeoutSeconds,
 ): Promise<Answer<string>> {
-  const answer = await call("Version", node, client);
+  const answer = await call("Version", node, client, requestTimeoutSeconds);
   if ("error" in answer) return answer;
   const { messages: all = [] } = answer.value as { messages?: { version?: { tag?: string } }[] };
   return { value: all[0]?.version?.tag ?? "" };
+}
+
+/** A service of a node. */
+export interface ServiceState {
+  /** For example `etcd`, `ext-zfs-service`. */
+  readonly id: string;
+  /** For example `Running`, `Waiting`. */
+  readonly state: string;
+  /** Its last event, for example `Waiting for file "/dev/zfs" to exist`. */
+  readonly message: string;
+}
+
+/** Services of a node. */
+export async function services(
+  node: TalosNode,
+  client: ClientConfiguration,
+  requestTimeoutSeconds = defaultRequestTimeoutSeconds,
+): Promise<Answer<readonly ServiceState[]>> {
+  const answer = await call("ServiceList", node, client, requestTimeoutSeconds);
+  if ("error" in answer) return answer;
+  const { messages: all = [] } = answer.value as {
+    messages?: {
+      services?: { id: string; state: string; events?: { events?: { msg?: string }[] } }[];
+    }[];
+  };
+  return {
+    value: all
+      .flatMap((list) => list.services ?? [])
+      .map(({ id, state, events }) => ({
+        id,
+        state,
+        message: events?.events?.at(-1)?.msg ?? "",
+      })),
+  };
 }
 
 /** States of a node's services by their IDs, for example `etcd: Running`. */
 export async function serviceStates(
   node: TalosNode,
   client: ClientConfiguration,
+  requestTimeoutSeconds = defaultRequestTimeoutSeconds,
 ): Promise<Answer<ReadonlyMap<string, string>>> {
-  const answer = await call("ServiceList", node, client);
-  if ("error" in answer) return answer;
-  const { messages: all = [] } = answer.value as {
-    messages?: { services?: { id: string; state: string }[] }[];
-  };
-  const services = all.flatMap((list) => list.services ?? []);
-  return { value: new Map(services.map(({ id, state }) => [id, state])) };
+  const answer = await services(node, client, requestTimeoutSeconds);
+  return "error" in answer
+    ? answer
+    : { value: new Map(answer.value.map(({ id, state }) => [id, state])) };
 }
 
 /** Makes the node the first member of a new etcd cluster. Fails when it has etcd data. */
 export async function bootstrap(
   node: TalosNode,
   client: ClientConfiguration,
+  requestTimeoutSeconds = defaultRequestTimeoutSeconds,
 ): Promise<Answer<unknown>> {
-  return call("Bootstrap", node, client);
+  return call("Bootstrap", node, client, requestTimeoutSeconds);
 }
 
 async function call(
   method: Call,
   node: TalosNode,
   client: ClientConfiguration,
+  requestTimeoutSeconds: number,
 ): Promise<Answer<unknown>> {
-  const certificate = await presented(node.endpoint, client);
+  const response = messages.lookupType(responses[method]);
+  return withConnection(
+    node,
+    client,
+    (connection, metadata, options) =>
+      new Promise((resolve) => {
+        connection.makeUnaryRequest(
+          `/machine.MachineService/${method}`,
+          () => Buffer.alloc(0),
+          (bytes: Buffer) => response.toObject(response.decode(bytes)),
+          {},
+          metadata,
+          options,
+          (error, value) => {
+            resolve(error === null ? { value } : { error: failureOf(error) });
+          },
+        );
+      }),
+    requestTimeoutSeconds,
+  );
+}
+
+/** Connects to a node of the cluster, or through one, for one request. */
+export async function withConnection<T>(
+  node: TalosNode,
+  client: ClientConfiguration,
+  request: (
+    connection: grpc.Client,
+    metadata: grpc.Metadata,
+    options: grpc.CallOptions,
+  ) => Promise<Answer<T>>,
+  requestTimeoutSeconds = defaultRequestTimeoutSeconds,
+): Promise<Answer<T>> {
+  const certificate = await presented(node.endpoint, client, requestTimeoutSeconds);
   if ("error" in certificate) return certificate;
   const metadata = new grpc.Metadata();
   if (node.address !== undefined) metadata.set("node", node.address);
@@ -109,22 +186,21 @@ async function call(
       pem(client.caCertificate),
       pem(client.clientKey),
       pem(client.clientCertificate),
+      {
+        checkServerIdentity: (_name, certificate) =>
+          tls.checkServerIdentity(node.endpoint, certificate),
+      },
     ),
+    {
+      // An address is no server name (RFC 6066), but gRPC would send it as one. Talos reads none.
+      ...(isIP(node.endpoint) === 0 ? {} : { "grpc.ssl_target_name_override": "talos" }),
+      // The certificate was looked at without a proxy, too.
+      "grpc.enable_http_proxy": 0,
+    },
   );
   try {
-    return await new Promise((resolve) => {
-      const response = messages.lookupType(responses[method]);
-      connection.makeUnaryRequest(
-        `/machine.MachineService/${method}`,
-        () => Buffer.alloc(0),
-        (bytes: Buffer) => response.toObject(response.decode(bytes)),
-        {},
-        metadata,
-        { deadline: Date.now() + requestTimeoutSeconds * 1000 },
-        (error, value) => {
-          resolve(error === null ? { value } : { error: failureOf(error) });
-        },
-      );
+    return await request(connection, metadata, {
+      deadline: Date.now() + requestTimeoutSeconds * 1000,
     });
   } finally {
     connection.close();
@@ -161,7 +237,11 @@ const foreign = new Set([
 ]);
 
 /** Opens a connection and looks at the certificate that is presented. */
-function presented(endpoint: string, client: ClientConfiguration): Promise<Answer<void>> {
+function presented(
+  endpoint: string,
+  client: ClientConfiguration,
+  requestTimeoutSeconds: number,
+): Promise<Answer<void>> {
   return new Promise((resolve) => {
     const socket = tls.connect({
       host: endpoint,
@@ -193,6 +273,9 @@ function presented(endpoint: string, client: ClientConfiguration): Promise<Answe
   });
 }
 
+// Talos labels PKCS #8 keys by their algorithm (siderolabs/crypto x509/key.go, NewEd25519Key), which
+// OpenSSL does not read.
 function pem(base64: string): Buffer {
-  return Buffer.from(base64, "base64");
+  const text = Buffer.from(base64, "base64").toString("latin1");
+  return Buffer.from(text.replaceAll(" ED25519 PRIVATE KEY-----", " PRIVATE KEY-----"), "latin1");
 }

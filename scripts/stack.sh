@@ -18,6 +18,7 @@ case $command in
       node dist/cli/index.js repair --stack "$stack" </dev/null || true
       exit 1
     fi
+    node dist/cli/index.js health --stack "$stack" --wait 120
     node scripts/summary.mjs "$stack"
     ;;
   preview)

@@ -7,6 +7,7 @@ import { clusterNameProblems } from "./cluster-names";
 import { controlPlaneCountProblems } from "./control-plane-count";
 import { endpointProblems } from "./endpoint";
 import { extensionWarnings } from "./extensions-declared";
+import { metadataServiceWarnings } from "./metadata-service";
 import { networkCapacityProblems } from "./network-capacity";
 import { networkRangeProblems } from "./network-ranges";
 import { poolProblems } from "./pool";
@@ -35,6 +36,7 @@ export function clusterWarnings(declaration: ClusterDeclaration): string[] {
   return [
     ...versionWarnings(declaration),
     ...apiSourceWarnings(declaration),
+    ...metadataServiceWarnings(declaration),
     ...declaration.pools.flatMap((pool) => extensionWarnings(pool, declaration)),
   ];
 }

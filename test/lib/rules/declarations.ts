@@ -43,6 +43,7 @@ export function cluster(change: Partial<ClusterDeclaration> = {}): ClusterDeclar
       runsInside: false,
       endpoint: { kind: "loadBalancer", provider: "amphora" },
     },
+    cni: "cilium",
     pools: [controlPlane(), pool()],
     ...change,
   };
