@@ -36,7 +36,7 @@ if stale dist/.compiled "${common[@]}" components lib runtime sdks/*/bin/package
   tsc -p tsconfig.build.json
   mv dist/.started dist/.compiled
 fi
-if stale dist/.bundled "${common[@]}" policies cli lib; then
+if stale dist/.bundled "${common[@]}" policies cli doctor lib; then
   touch dist/.started
   rm -rf dist/policies dist/cli
   node scripts/bundle.mjs
