@@ -6,4 +6,6 @@ export { bootRecord } from "./bootrecord";
 export { bootstrap } from "./bootstrap";
 export { nodesReady } from "./nodesready";
 export { readiness } from "./readiness";
+export { servedKinds } from "./servedkinds";
+export { spegelPreflight } from "./spegelpreflight";
 export { talosGate } from "./talosgate";

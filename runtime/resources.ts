@@ -5,13 +5,20 @@ import type { DynamicProvider } from "./dynamic";
 import type { ExpectedNode } from "./nodesready";
 import type { ClientConfiguration, TalosNode } from "./talosapi";
 
-type Name = "bootRecord" | "bootstrap" | "nodesReady" | "readiness" | "talosGate";
+type Name =
+  | "bootRecord"
+  | "bootstrap"
+  | "nodesReady"
+  | "readiness"
+  | "servedKinds"
+  | "spegelPreflight"
+  | "talosGate";
 
 /**
  * A provider whose code is looked up when it runs. Pulumi writes the text of these functions into
  * the state; as they hold nothing but a name, the text stays the same from release to release.
  */
-function provider(name: Name): pulumi.dynamic.ResourceProvider {
+export function provider(name: Name): pulumi.dynamic.ResourceProvider {
   // By the project folder: this finds the installed package, and in this repository the package itself.
   const load = () =>
     (
@@ -34,7 +41,7 @@ const nodesReadyProvider = provider("nodesReady");
 const readinessProvider = provider("readiness");
 const talosGateProvider = provider("talosGate");
 // Part of the types, and with them of the URNs: never to be changed.
-const typeModule = "talos-openstack";
+export const typeModule = "talos-openstack";
 
 /** Arguments of {@link BootRecord}. */
 export interface BootRecordArgs {
