@@ -266,7 +266,8 @@ function presented(
       end({
         error: {
           kind: foreign.has(error.code ?? "") ? "foreign" : "unreachable",
-          reason: error.message,
+          // Node.js adds advice about the machine's own CAs, which would mislead here.
+          reason: error.message.replace(/; if the root CA .*$/, ""),
         },
       }),
     );
