@@ -48,7 +48,7 @@ func issue(ca *identity, cn string, orgs []string, sans ...string) *identity {
 func settings(id *identity, ca []byte) *tls.Config {
 	pool := stdx509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
-	return &tls.Config{Certificates: []tls.Certificate{must(tls.X509KeyPair(id.Crt, id.Key))}, RootCAs: pool, ClientCAs: pool, NextProtos: []string{"h2"}}
+	return &tls.Config{Certificates: []tls.Certificate{must(tls.X509KeyPair(id.Crt, id.Key))}, RootCAs: pool, ClientCAs: pool}
 }
 
 // serverTLS is maintenance mode's own certificate, or mTLS of the machine CA. A worker's is signed by a control plane, here without trustd.
@@ -57,13 +57,15 @@ func (n *node) serverTLS(*tls.ClientHelloInfo) (*tls.Config, error) {
 	defer n.mu.Unlock()
 	if n.config == nil {
 		ca := x509.NewCertificateAndKeyFromCertificateAuthority(must(x509.NewSelfSignedCertificateAuthority()))
-		return settings(issue(ca, "maintenance-service.talos.dev", nil, n.ip), nil), nil
+		c := settings(issue(ca, "maintenance-service.talos.dev", nil, n.ip), nil)
+		c.NextProtos = []string{"h2"}
+		return c, nil
 	}
 	if n.cluster.apid == nil {
 		for _, m := range n.members() {
 			if ca := m.config.Machine().Security().IssuingCA(); len(ca.Key) > 0 {
 				n.cluster.apid = settings(issue(ca, n.name, nil, append(n.config.Machine().Security().CertSANs(), n.ip, n.name)...), ca.Crt)
-				n.cluster.apid.ClientAuth = tls.RequireAndVerifyClientCert
+				n.cluster.apid.ClientAuth, n.cluster.apid.NextProtos = tls.RequireAndVerifyClientCert, []string{"h2"}
 				return n.cluster.apid, nil
 			}
 		}

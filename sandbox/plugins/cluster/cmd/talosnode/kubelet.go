@@ -60,7 +60,7 @@ func (n *node) kubelet() {
 	ca := n.kubernetesCA()
 	as := func(user, group string) *http.Client {
 		tls := settings(issue(ca, user, []string{group}), ca.Crt)
-		tls.ServerName, tls.NextProtos = name, nil
+		tls.ServerName = name
 		return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: tls, DisableKeepAlives: true}}
 	}
 	kubelet := as("system:node:"+n.name, "system:nodes") // signed by the controller-manager on a CSR, here at once
@@ -101,12 +101,17 @@ func (n *node) kubelet() {
 					err = nil // the next turn
 				}
 			}
-			status := n.nodeStatus(node, func() bool {
-				pods, _, err := call(kubelet, "GET", "/api/v1/pods?fieldSelector=spec.nodeName="+n.name, nil)
-				return err == nil && hasCNI(pods)
-			})
-			if err == nil && status != nil {
+			var pods object
+			if err == nil {
+				pods, _, err = call(kubelet, "GET", "/api/v1/pods?fieldSelector=spec.nodeName="+n.name, nil)
+			}
+			if status := n.nodeStatus(node, pods); err == nil && status != nil {
 				_, _, err = call(kubelet, "PATCH", nodes+"/"+n.name+"/status", object{"status": status})
+			}
+			for _, pod := range n.missingPods(node, pods) {
+				if err == nil {
+					_, _, err = call(kubelet, "POST", "/api/v1/namespaces/kube-system/pods", pod)
+				}
 			}
 		}
 		n.mu.Lock()
@@ -156,6 +161,27 @@ func (n *node) newNode() object {
 		"metadata": object{"name": n.name, "labels": object{"kubernetes.io/hostname": n.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}}}
 }
 
+// missingPods are those by which the kubelet shows static pods, as far as they are not there.
+func (n *node) missingPods(node, pods object) (missing []object) {
+	c := n.configuration()
+	if !c.Machine().Type().IsControlPlane() {
+		return nil
+	}
+	items, _ := pods["items"].([]any)
+	for name, image := range map[string]string{"kube-apiserver": c.K8sAPIServerConfig().Image(), "kube-controller-manager": c.K8sControllerManagerConfig().Image(),
+		"kube-scheduler": c.K8sSchedulerConfig().Image()} {
+		metadata := object{"name": name + "-" + n.name, "namespace": "kube-system", "labels": object{"k8s-app": name, "tier": "control-plane"},
+			"annotations":     object{"kubernetes.io/config.mirror": name, "kubernetes.io/config.source": "http"},
+			"ownerReferences": []object{{"apiVersion": "v1", "kind": "Node", "name": n.name, "controller": true, "uid": node["metadata"].(object)["uid"]}}}
+		if !slices.ContainsFunc(items, func(pod any) bool { return pod.(object)["metadata"].(object)["name"] == metadata["name"] }) {
+			missing = append(missing, object{"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": object{"nodeName": n.name, "hostNetwork": true,
+				"priorityClassName": "system-cluster-critical", "tolerations": []object{{"effect": "NoExecute", "operator": "Exists"}},
+				"containers": []object{{"name": name, "image": image}}}})
+		}
+	}
+	return missing
+}
+
 func ready(node object) object {
 	status, _ := node["status"].(object)
 	conditions, _ := status["conditions"].([]any)
@@ -168,9 +194,9 @@ func ready(node object) object {
 }
 
 // nodeStatus is what the Node's status lacks, or nil: setters of pkg/kubelet/nodestatus in Kubernetes.
-func (n *node) nodeStatus(node object, cni func() bool) object {
+func (n *node) nodeStatus(node, pods object) object {
 	wanted := object{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}
-	if n.configuration().K8sFlannelCNIConfig() == nil && !cni() {
+	if n.configuration().K8sFlannelCNIConfig() == nil && !hasCNI(pods) {
 		wanted = object{"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "container runtime network not ready: " +
 			"NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized"}
 	}

@@ -59,6 +59,7 @@ type node struct {
 	stage     runtime.MachineStage
 	published time.Time
 	cluster   cluster
+	known     map[string]member
 	children  map[string]*os.Process
 	programs  sync.WaitGroup
 	rebooting bool
@@ -108,7 +109,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetOutput(kernelLog(time.Now()))
 	check(json.Unmarshal(must(os.ReadFile(os.Getenv("SANDBOX_TALOS_DATA"))), &data))
-	n := &node{modules: map[string]bool{}, children: map[string]*os.Process{}}
+	n := &node{modules: map[string]bool{}, known: map[string]member{}, children: map[string]*os.Process{}}
 	id := make([]byte, 16)
 	must(rand.Read(id))
 	n.bootID = fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])

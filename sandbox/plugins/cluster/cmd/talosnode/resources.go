@@ -23,6 +23,7 @@ import (
 	talosconfig "github.com/siderolabs/talos/pkg/machinery/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
 	"github.com/siderolabs/talos/pkg/machinery/extensions"
+	"github.com/siderolabs/talos/pkg/machinery/resources/block"
 	clusterres "github.com/siderolabs/talos/pkg/machinery/resources/cluster"
 	"github.com/siderolabs/talos/pkg/machinery/resources/config"
 	"github.com/siderolabs/talos/pkg/machinery/resources/k8s"
@@ -32,7 +33,7 @@ import (
 
 // kinds are those that can be listed, of which the last ones come and go with the configuration.
 var kinds = []meta.ResourceWithRD{&runtime.ExtensionStatus{}, &runtime.MachineStatus{}, &config.MachineConfig{}, &config.MachineType{}, &network.HostnameStatus{},
-	&k8s.Nodename{}, &clusterres.Member{}, &runtime.KernelModuleSpec{}, &runtime.ExtensionServiceConfigStatus{}}
+	&k8s.Nodename{}, &k8s.BootstrapManifestsConfig{}, &block.VolumeStatus{}, &runtime.Diagnostic{}, &clusterres.Member{}, &runtime.KernelModuleSpec{}, &runtime.ExtensionServiceConfigStatus{}}
 
 func (n *node) newResources() {
 	n.resources = state.WrapCore(namespaced.NewState(inmem.Build))
@@ -84,7 +85,12 @@ func (n *node) publish() {
 	hostname, kind, nodename := network.NewHostnameStatus(network.NamespaceName, network.HostnameID), config.NewMachineType(), k8s.NewNodename(k8s.NamespaceName, k8s.NodenameID)
 	hostname.TypedSpec().Hostname, nodename.TypedSpec().Nodename = n.name, n.name
 	kind.SetMachineType(n.config.Machine().Type())
-	wanted := []resource.Resource{config.NewMachineConfig(n.config), kind, hostname, nodename}
+	manifests, ephemeral := k8s.NewBootstrapManifestsConfig(), block.NewVolumeStatus(block.NamespaceName, "EPHEMERAL")
+	if manifests.TypedSpec().CNIName = "none"; n.config.K8sFlannelCNIConfig() != nil {
+		manifests.TypedSpec().CNIName = "flannel"
+	}
+	ephemeral.TypedSpec().Phase, ephemeral.TypedSpec().Location, ephemeral.TypedSpec().Size = block.VolumePhaseReady, "/dev/vda6", uint64(max(0, n.server.Flavor.Disk-3))<<30
+	wanted := []resource.Resource{config.NewMachineConfig(n.config), kind, hostname, nodename, manifests, ephemeral}
 	for _, m := range n.config.KernelModuleConfigs() {
 		r := runtime.NewKernelModuleSpec(runtime.NamespaceName, m.Name())
 		*r.TypedSpec() = runtime.KernelModuleSpecSpec{Name: m.Name(), Parameters: m.Parameters()}
@@ -150,21 +156,28 @@ func (n *node) machineReady() bool {
 type member struct {
 	server
 	config talosconfig.Provider
+	read   time.Time
 }
 
 // members are the machines of the cluster, by its CA; their servers' folders stand in for the discovery service.
 func (n *node) members() (list []member) {
 	for _, path := range must(filepath.Glob("../*/" + stateFile)) {
-		var m member
-		text, err := os.ReadFile(filepath.Join(path, "../../server.json"))
-		config, e := os.ReadFile(path)
-		if errors.Join(err, e) != nil { // it goes away
-			continue
+		info, gone := os.Stat(path)
+		m := n.known[path]
+		if gone == nil && !m.read.Equal(info.ModTime()) {
+			m = member{read: info.ModTime()}
+			text, err := os.ReadFile(filepath.Join(path, "../../server.json"))
+			raw, e := os.ReadFile(path)
+			if err = errors.Join(err, e); err == nil {
+				m.config, e = configloader.NewFromBytes(raw)
+				err = errors.Join(e, json.Unmarshal(text, &m.server))
+			}
+			if err != nil || m.config.Machine() == nil { // it comes or goes
+				continue
+			}
+			n.known[path] = m
 		}
-		var bad error
-		m.config, bad = configloader.NewFromBytes(config)
-		if errors.Join(bad, json.Unmarshal(text, &m.server)) == nil && m.config.Machine() != nil &&
-			bytes.Equal(m.config.Machine().Security().IssuingCA().Crt, n.config.Machine().Security().IssuingCA().Crt) {
+		if gone == nil && bytes.Equal(m.config.Machine().Security().IssuingCA().Crt, n.config.Machine().Security().IssuingCA().Crt) {
 			list = append(list, m)
 		}
 	}
