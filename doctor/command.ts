@@ -49,6 +49,8 @@ const terminal: Terminal = {
 
 /** Adds `doctor` and `doctor audit` to the command line. */
 export function addDoctor(program: Command, where: Terminal = terminal): void {
+  // On the whole way down to `audit`, so that options after it are its own.
+  program.enablePositionalOptions();
   const doctor = withOptions(
     program
       .command("doctor")
@@ -59,9 +61,7 @@ export function addDoctor(program: Command, where: Terminal = terminal): void {
           "found and not every node could be looked at.",
       ),
   );
-  // So that options after `audit` are those of `audit`.
-  doctor.enablePositionalOptions();
-  doctor.action(async (evidence: string[], options: DoctorOptions) => {
+  doctor.enablePositionalOptions().action(async (evidence: string[], options: DoctorOptions) => {
     process.exitCode = await run(evidence, options, where, {
       text: formatDiagnoses,
       json: diagnosesJson,

@@ -146,7 +146,9 @@ function sinceWhen({ takenAt, log }: RunningNode, wait: ServiceWait): string | u
 const timeout = bootTimeoutMinutes * 60;
 
 /** When the boot is given up. Services that run longest were started when the boot began. */
-function rebootTime({ log, services, takenAt }: RunningNode): string | undefined {
+function rebootTime({ log, machine, services, takenAt }: RunningNode): string | undefined {
+  const over = isKnown(machine) ? machine.value.stage === "running" : undefined;
+  if (over ?? (isKnown(log) && log.value.completed)) return undefined;
   const waits = isKnown(log) ? log.value.waits : [];
   if (isKnown(log) && waits.length === 0 && log.value.failures.length > 0) {
     return "now, because its boot failed";
