@@ -51,7 +51,18 @@ async function probe(
   const answer = await get(access, "/api/v1/nodes");
   if ("failed" in answer) return answer.failed;
   if (answer.status !== 200) return `HTTP ${answer.status}`;
-  return judgeNodes((JSON.parse(answer.body) as { items: KubernetesNode[] }).items, expected);
+  const nodes = nodesOf(answer.body);
+  return nodes === undefined ? "HTTP 200 without a list of Nodes" : judgeNodes(nodes, expected);
+}
+
+// Something in between, a load balancer or a proxy, may answer in place of the API server.
+function nodesOf(body: string): readonly KubernetesNode[] | undefined {
+  try {
+    const { items } = JSON.parse(body) as { items?: unknown };
+    return Array.isArray(items) ? (items as KubernetesNode[]) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What is read of a Node. */

@@ -94,3 +94,48 @@ test("outputs are the inputs", async () => {
   expect(await bootRecord.create(inputs)).toEqual({ id: "boot-record", outs: inputs });
   expect(await bootRecord.update("id", {}, inputs)).toEqual({ outs: inputs });
 });
+
+describe("the contract", () => {
+  const news = (configContract: unknown, contractIsDefault: boolean) =>
+    properties("m1.large", { configContract, contractIsDefault });
+  const contractAfter = async (olds: object, declared: object) =>
+    (await bootRecord.check({ ...olds }, { ...declared })).inputs["configContract"];
+
+  test("is that of the creation as long as nobody writes one down", async () => {
+    expect(await contractAfter({}, news("1.13", true))).toBe("1.13");
+    expect(await contractAfter(news("1.13", true), news("1.14", true))).toBe("1.13");
+    // Also when it was written down before: the configurations stay what they are.
+    expect(await contractAfter(news("1.12", false), news("1.14", true))).toBe("1.12");
+  });
+
+  test("is what is written down, now or then", async () => {
+    expect(await contractAfter({}, news("1.13", false))).toBe("1.13");
+    expect(await contractAfter(news("1.12", true), news("1.13", false))).toBe("1.13");
+  });
+
+  test("is declared anew where the record does not hold one", async () => {
+    expect(await contractAfter(properties("m1.large"), news("1.14", true))).toBe("1.14");
+  });
+
+  test("stays in the record beside nodes that are not known yet", async () => {
+    const { inputs, failures } = await bootRecord.check(news("1.13", true), {
+      ...news("1.14", true),
+      nodes: unknown,
+    });
+    expect(inputs).toEqual({
+      nodes: unknown,
+      replace: [],
+      configContract: "1.13",
+      contractIsDefault: true,
+    });
+    expect(failures).toEqual([]);
+  });
+
+  test("that changes by itself changes nothing: there is no update", async () => {
+    const olds = news("1.13", true);
+    const { inputs } = await bootRecord.check(olds, news("1.14", true));
+    expect(await bootRecord.diff("boot-record", olds, inputs)).toEqual({ changes: false });
+    const explicit = (await bootRecord.check(olds, news("1.14", false))).inputs;
+    expect(await bootRecord.diff("boot-record", olds, explicit)).toEqual({ changes: true });
+  });
+});
