@@ -5,6 +5,7 @@ import { bootTimeoutMinutes } from "../runningnode";
 import type { Awaited, BootLog, BootWait, RunningNode, ServiceState } from "../runningnode";
 import { extensionNames, extensionRow, extensionTable } from "../talos/extensions";
 import type { ExtensionName, ExtensionService } from "../talos/extensions";
+import { extensionsInImage } from "./extensions-in-image";
 
 const rule = "services-start";
 
@@ -26,7 +27,8 @@ export interface ServiceWait {
  * Every service of the node that waits, by name. Services of the table win over the log, because the
  * log may be older; what the log adds is since when.
  */
-export function serviceWaits({ services, log }: RunningNode): ServiceWait[] {
+export function serviceWaits({ services, log, schematic }: RunningNode): ServiceWait[] {
+  const inImage = extensionsInImage({ schematic })?.known ?? [];
   const logged = isKnown(log) ? waitsOfLog(log.value) : [];
   const listed = isKnown(services) ? services.value : undefined;
   const names = new Set(
@@ -38,7 +40,7 @@ export function serviceWaits({ services, log }: RunningNode): ServiceWait[] {
     const state = listed?.find(({ id }) => id === service);
     const wait = logged.find((each) => each.service === service);
     const awaits = state !== undefined && state.awaits.length > 0 ? state.awaits : wait?.awaits;
-    const extension = extensionOfService(service, awaits ?? []);
+    const extension = extensionOfService(service, awaits ?? [], inImage);
     return {
       service,
       awaits: awaits ?? [],
@@ -59,21 +61,28 @@ function isWaiting({ state, restarts }: ServiceState): boolean {
   return state === "Waiting" && !restarts;
 }
 
-/** The extension that a service belongs to: by its name in the catalogue, or by what it waits for. */
+/**
+ * The extension that a service belongs to: by its name in the catalogue, else by what it waits for.
+ * Of several that have the same service, the one in the image.
+ */
 export function extensionOfService(
   service: string,
   awaits: readonly Awaited[],
+  inImage: readonly string[] = [],
 ): ExtensionName | undefined {
-  return (
-    extensionNames.find((name) => servicesOf(name).some(({ id }) => id === service)) ??
-    extensionNames.find((name) =>
-      servicesOf(name).some(({ waitsFor }) =>
-        awaits.some(
-          (awaited) =>
-            waitsFor.kind === "path" && awaited.kind === "file" && awaited.path === waitsFor.path,
-        ),
+  const named = extensionNames.filter((name) => servicesOf(name).some(({ id }) => id === service));
+  const awaiting = extensionNames.filter((name) =>
+    servicesOf(name).some(({ waitsFor }) =>
+      awaits.some(
+        (awaited) =>
+          waitsFor.kind === "path" && awaited.kind === "file" && awaited.path === waitsFor.path,
       ),
-    ) ??
+    ),
+  );
+  const candidates = named.length > 0 ? named : awaiting;
+  return (
+    candidates.find((name) => inImage.includes(name)) ??
+    candidates[0] ??
     extensionNames.find((name) => service === `ext-${name}`)
   );
 }
@@ -146,13 +155,14 @@ function awaitedText(awaited: Awaited): string {
 function waitFix({ service, extension, awaits }: ServiceWait): string {
   const row = extension === undefined ? undefined : extensionRow(extension);
   if (row === undefined) {
+    if (service === "etcd") {
+      return "Run talosctl bootstrap on one control plane, once, if the cluster never was bootstrapped; else look at talosctl logs etcd.";
+    }
     const name = service.replace(/^ext-/, "");
     if (awaits.some(({ kind }) => kind === "configuration")) {
       return `Give the node an ExtensionServiceConfig named ${name}, or use an image without the extension.`;
     }
-    return service === "etcd"
-      ? "Run talosctl bootstrap on one control plane, once, if the cluster never was bootstrapped; else look at talosctl logs etcd."
-      : `Bring about what it waits for, or use an image without its extension; talosctl service ${service} tells more.`;
+    return `Bring about what it waits for, or use an image without its extension; talosctl service ${service} tells more.`;
   }
   const { activation, awaitedModules = [] } = row;
   const without = `or use an image without ${row.name}.`;

@@ -10,7 +10,7 @@ import type { Schematic } from "../../lib/talos/schematic";
 
 /** What the command printed, and its exit status. */
 export interface Result {
-  readonly status: number | string | undefined;
+  readonly status: typeof process.exitCode;
   readonly output: string;
   readonly errors: string;
 }
