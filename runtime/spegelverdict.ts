@@ -66,6 +66,8 @@ export function verdict(
   ].join("\n");
 }
 
+const imageReasons = ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"];
+
 function causeOf(pod: ProbePod | undefined, timeoutSeconds: number): string | undefined {
   if (pod?.phase === "Succeeded") return undefined;
   if (pod === undefined) return "the pod that tried was removed by somebody.";
@@ -73,12 +75,8 @@ function causeOf(pod: ProbePod | undefined, timeoutSeconds: number): string | un
     return pod.message?.trim() || "the pod that tried failed without a word.";
   }
   if (pod.phase === "Running") return `no result within ${timeoutSeconds} s.`;
-  switch (pod.waiting) {
-    case "ErrImagePull":
-    case "ImagePullBackOff":
-    case "InvalidImageName":
-      return `the image of the check cannot be pulled (${pod.waiting}). Set preflight.image to one that the node can pull.`;
-    default:
-      return `the pod that tried did not start within ${timeoutSeconds} s (${pod.waiting ?? "no kubelet took it"}). Is the container network (CNI) installed, and the node healthy?`;
+  if (pod.waiting !== undefined && imageReasons.includes(pod.waiting)) {
+    return `the image of the check cannot be pulled (${pod.waiting}). Set preflight.image to one that the node can pull.`;
   }
+  return `the pod that tried did not start within ${timeoutSeconds} s (${pod.waiting ?? "no kubelet took it"}). Is the container network (CNI) installed, and the node healthy?`;
 }

@@ -73,16 +73,20 @@ export function spegelWorkloads(objects: readonly KubernetesObject[]): SpegelWor
     .filter(({ kind }) => workloadKinds.includes(kind))
     .flatMap((object) => {
       const template = at(object, "spec", "template");
-      const container = list(at(template, "spec", "containers")).find(isRegistry);
+      const labelled = object.metadata.labels?.["app.kubernetes.io/name"] === "spegel";
+      const container = list(at(template, "spec", "containers")).find((candidate) =>
+        isRegistry(candidate, labelled),
+      );
       return container === undefined ? [] : [readWorkload(object, template, container)];
     });
 }
 
-function isRegistry(container: unknown): container is Json {
+// An image of one's own may have any name.
+function isRegistry(container: unknown, labelled: boolean): container is Json {
   const image = at(container, "image");
   return (
     typeof image === "string" &&
-    /(^|\/)spegel(:|@|$)/.test(image) &&
+    (labelled || /(^|\/)spegel(:|@|$)/.test(image)) &&
     list(at(container, "args"))[0] === "registry"
   );
 }
