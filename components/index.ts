@@ -28,4 +28,6 @@ export { TalosImage } from "./talosimage";
 export type { TalosImageArgs } from "./talosimage";
 export type { Extensions } from "../lib/talos/extensions";
 export type { Schematic } from "../lib/talos/schematic";
+export { ciliumValues } from "../lib/talos/cilium";
+export type { ChartValues } from "../lib/talos/cilium";
 export type { Problem } from "../lib/problem";

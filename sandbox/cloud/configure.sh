@@ -53,7 +53,7 @@ driver = noop
 X
 }
 paste_file() { # SERVICE FILE: Debian's pipelines, with the access log before each that asks for a token
-  sed -E 's/^(keystone|keystone_nolimit) = /&access_log /; /^\[pipeline:glance-api-keystone\]/{n;s/= /= access_log /}' "/etc/$1/$2" >"$ETC/$1/$2"
+  sed -E 's/^(keystone|keystone_nolimit) = /&access_log /; /^\[pipeline:(glance-api-keystone|meta)\]/{n;s/= /= access_log /}' "/etc/$1/$2" >"$ETC/$1/$2"
   printf '\n[filter:access_log]\npaste.filter_factory = access_log:filter_factory\nservice = %s\n' "$1" >>"$ETC/$1/$2"
 }
 

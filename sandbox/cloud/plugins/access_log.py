@@ -1,6 +1,9 @@
 """WSGI middleware: one JSON line a request in $SANDBOX_STATE/log/access-SERVICE.log.
 
+Two faults as well: `delay` holds writes back, `metadata-404` hides the user data of servers.
 As a paste filter (glance, nova, neutron, cinder) and around a whole WSGI script (keystone, placement, octavia)."""
+import fnmatch
+import glob
 import json
 import os
 import runpy
@@ -24,10 +27,29 @@ class AccessLog:
             return start_response(status, *args)
 
         try:
+            if line['method'] != 'GET':
+                time.sleep(sum(float(fault[1]) for fault in faults('delay') if fault[0] in line['path']))
+            if line['path'].endswith('/user_data') and hidden(environ['REMOTE_ADDR']):
+                start('404 Not Found', [])
+                return []
             return self.app(environ, start)
         finally:    # keystonemiddleware has put the caller into the environment by now
             line.update(project=environ.get('HTTP_X_PROJECT_NAME'), seconds=round(time.time() - started, 3))
             self.log.write(json.dumps(line) + '\n')
+
+
+def faults(name):
+    try:
+        with open(f"{os.environ['SANDBOX_STATE']}/faults/{name}") as file:
+            return [line.split() for line in file]
+    except FileNotFoundError:
+        return []
+
+
+def hidden(address):
+    servers = [json.load(open(path)) for path in glob.glob(f"{os.environ['SANDBOX_STATE']}/nodes/*/server.json")] if faults('metadata-404') else []
+    return any(address in server['fixed_ips'] and fnmatch.fnmatch(server['hostname'], fault[0])
+               for server in servers for fault in faults('metadata-404'))
 
 
 def filter_factory(global_conf, service, **local_conf):

@@ -23,7 +23,8 @@ export function smallCluster(name: string, subnet: number, changes: Changes = {}
     talosVersion: changes.talosVersion ?? "1.13.9",
     kubernetesVersion: "1.36.3",
     network: { externalNetwork: "public", cidr: `127.78.${subnet}.0/24`, dhcp: false },
-    api: { from: ["127.66.0.0/16"] },
+    // Pulumi itself comes from 127.0.0.1.
+    api: { from: ["127.0.0.1/32", "127.66.0.0/16"] },
     controlPlane: { count: 1, flavor: "m1.medium", ...changes.controlPlane },
     pools: changes.pools ?? { general: { count: 1, flavor: "m1.small" } },
     images: { factoryUrl: "http://127.77.0.2:8080", prune: true, ...changes.images },
@@ -45,4 +46,5 @@ export interface Outputs {
     readonly schematic: string;
   }[];
   readonly talosconfig: string;
+  readonly kubeconfig: string;
 }

@@ -116,15 +116,13 @@ export class Stack {
 
   /** Runs `pulumi-talos-openstack repair` of the built package. */
   repair(...more: string[]): Promise<Result> {
-    return this.run(process.execPath, [
-      join(root, "dist/cli/index.js"),
-      "repair",
-      "--stack",
-      this.name,
-      "--config-file",
-      this.config,
-      ...more,
-    ]).done;
+    return this.command("repair", "--config-file", this.config, ...more);
+  }
+
+  /** Runs another command of the built package for this stack. */
+  command(name: string, ...more: string[]): Promise<Result> {
+    const cli = join(root, "dist/cli/index.js");
+    return this.run(process.execPath, [cli, name, "--stack", this.name, ...more]).done;
   }
 
   /** Steps of the last preview or update other than "same". */
@@ -135,6 +133,23 @@ export class Stack {
       .map((line) => JSON.parse(line) as { resourcePreEvent?: { metadata: Step } })
       .flatMap(({ resourcePreEvent }) => (resourcePreEvent ? [resourcePreEvent.metadata] : []))
       .filter(({ op }) => op !== "same" && op !== "read" && op !== "refresh");
+  }
+
+  /** What the last update began and made, in its order. */
+  order(): { kind: "begun" | "made"; type: string }[] {
+    return readFileSync(this.events, "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map(
+        (line) =>
+          JSON.parse(line) as Partial<
+            Record<"resourcePreEvent" | "resOutputsEvent", { metadata: Step }>
+          >,
+      )
+      .flatMap(({ resourcePreEvent, resOutputsEvent }) => [
+        ...(resourcePreEvent ? [{ kind: "begun" as const, ...resourcePreEvent.metadata }] : []),
+        ...(resOutputsEvent ? [{ kind: "made" as const, ...resOutputsEvent.metadata }] : []),
+      ]);
   }
 
   async outputs<T>(): Promise<T> {
