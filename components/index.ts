@@ -23,6 +23,14 @@ export type { MetadataServiceBlockArgs } from "./metadataservice";
 export { NodePool } from "./nodepool";
 export type { NodePoolComponentArgs } from "./nodepool";
 export type { NodeOutput } from "./nodes";
+export { Spegel } from "./spegel";
+export type {
+  SpegelArgs,
+  SpegelImageArgs,
+  SpegelMonitoringArgs,
+  SpegelPreflightOptions,
+} from "./spegelarguments";
+export type { KubernetesTarget, TargetNode } from "./spegeltarget";
 export { TalosCluster } from "./taloscluster";
 export { TalosImage } from "./talosimage";
 export type { TalosImageArgs } from "./talosimage";
