@@ -13,6 +13,7 @@ export const bootPatterns = {
   extension: /enabling system extension (\S+) (\S+)/,
   bootStart: /boot sequence: \d+ phase/,
   servicesStart: /task startAllServices \(\d+\/\d+\): starting/,
+  servicesDone: /task startAllServices \(\d+\/\d+\): done/,
   awaited: new RegExp(
     `service ${quote}([\\w.-]+?)${quote} to be (?:${quote}up${quote}|up/finished|registered)`,
     "g",
@@ -128,6 +129,8 @@ class Reader {
   private allServices(line: string, at: Date | undefined): void {
     if (bootPatterns.servicesStart.test(line)) {
       this.servicesStarted = at;
+    } else if (bootPatterns.servicesDone.test(line)) {
+      this.waits = new Map();
     } else if (bootPatterns.servicesFailed.test(line)) {
       this.servicesFailed = true;
       this.timedOut ||= bootPatterns.deadline.test(line);

@@ -31,14 +31,15 @@ function resource(value: unknown): Resource[] {
   const metadata = property(value, "metadata");
   const type = property(metadata, "type");
   const id = property(metadata, "id");
-  if (typeof type !== "string" || typeof id !== "string") return [];
+  // talosctl writes an ID of digits as a number.
+  if (typeof type !== "string" || (typeof id !== "string" && typeof id !== "number")) return [];
   const node = property(value, "node");
   const updated = new Date(String(property(metadata, "updated")));
   return [
     {
       ...(typeof node === "string" ? { node } : {}),
       type,
-      id,
+      id: String(id),
       ...(Number.isNaN(updated.getTime()) ? {} : { updated }),
       spec: property(value, "spec"),
     },

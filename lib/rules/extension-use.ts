@@ -92,7 +92,6 @@ function useOfModules(names: readonly string[], node: RunningNode): ExtensionUse
 function useByService({ blockingServices }: ExtensionRow, { services }: RunningNode): ExtensionUse {
   if (!isKnown(services)) return "not seen";
   const ids = new Set(blockingServices.map(({ id }) => id));
-  return services.value.some(({ id, state }) => ids.has(id) && state === "Running")
-    ? "needed"
-    : "not seen";
+  const up = services.value.filter(({ state }) => state === "Running" || state === "Finished");
+  return up.some(({ id }) => ids.has(id)) ? "needed" : "not seen";
 }

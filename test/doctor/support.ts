@@ -167,7 +167,8 @@ function servicesText(
 function resource(node: string, type: string, id: string, spec: unknown): string {
   const metadata = {
     created: "2024-12-09T17:00:00Z",
-    id,
+    // talosctl writes an ID of digits as a number.
+    id: /^\d+$/.test(id) ? Number(id) : id,
     namespace: "runtime",
     phase: "running",
     type,
