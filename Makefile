@@ -43,11 +43,12 @@ fmt: setup ## format and fix
 generate: setup ## generate what is generated
 	@$(ENV); scripts/generate.sh
 
-verify: setup ## what is generated is fresh; the sandbox is small; its filter judges rightly; its plugin is as upstream's
+verify: setup ## what is generated is fresh; the sandbox is small; its filter judges rightly; its plugin and its machine are as upstream's
 	@$(ENV); scripts/generate.sh --check
 	@scripts/count-sandbox.sh
 	@cd sandbox/cloud && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m unittest -q test_dataplane
 	@cd sandbox/plugins/talos && CGO_ENABLED=0 GOWORK=off go test -trimpath ./cmd/pulumi-resource-talos
+	@$(ENV); cd sandbox/plugins/cluster && CGO_ENABLED=0 GOWORK=off go test -trimpath ./cmd/talosnode
 
 setup:
 	@scripts/setup.sh

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The sandbox stays small: its own programs (without tests, blank lines and comments) have at most 4,000 lines.
+# The sandbox stays small: its own programs (without tests, blank lines and comments) have at most 5,700 lines
+# (docs/decisions/0007-the-sandbox-grows-by-the-machine.md).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-limit=4000
+limit=5700
 
 lines=$(git ls-files sandbox |
   grep -E '(\.go|\.py|\.sh|^sandbox/sandbox)$' |

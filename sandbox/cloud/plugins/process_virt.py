@@ -1,7 +1,7 @@
 """Nova virt driver: a server is a process on its own fixed addresses.
 
 It is nova/virt/fake.py plus a folder $SANDBOX_STATE/nodes/UUID for each server:
-  server.json  name, host, fixed IPs, MACs, ports, metadata, flavor, image, its guest agent property, volumes, on (power)
+  server.json  name, host, fixed IPs, MACs, ports, metadata, flavor, image, root volume, guest agent property, volumes, on (power)
   user_data    as it was given; the process gets its own from the metadata service
   console.log  what the process prints (`openstack console log show`)
   pid          of the process, while it runs
@@ -83,10 +83,11 @@ class ProcessDriver(fake.FakeDriver):
             file.write(base64.b64decode(instance.user_data or ''))
         vifs, flavor = network_info or [], instance.flavor
         disks = (block_device_info or {}).get('block_device_mapping') or []
+        root = next((disk['connection_info']['serial'] for disk in disks if disk.get('boot_index') == 0), None)
         self._update(
             instance.uuid, uuid=instance.uuid, name=instance.display_name, hostname=instance.hostname,
             instance_name=instance.name, host=self._host, project=instance.project_id,
-            metadata=dict(instance.metadata), image=instance.image_ref, on=power_on,
+            metadata=dict(instance.metadata), image=instance.image_ref, root_volume=root, on=power_on,
             qemu_guest_agent=bool(instance.image_meta.properties.get('hw_qemu_guest_agent')),
             flavor=dict(vcpus=flavor.vcpus, ram=flavor.memory_mb, disk=flavor.root_gb),
             fixed_ips=[ip['address'] for vif in vifs for ip in vif.fixed_ips()],

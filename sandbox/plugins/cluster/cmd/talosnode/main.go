@@ -68,6 +68,7 @@ type node struct {
 // server is server.json, which Nova's driver writes.
 type server struct {
 	UUID, Hostname, Image string
+	RootVolume            string   `json:"root_volume"`
 	QemuGuestAgent        bool     `json:"qemu_guest_agent"`
 	Addresses             []string `json:"fixed_ips"`
 	Flavor                struct{ RAM, Disk int }
@@ -157,17 +158,21 @@ func (n *node) configuration() talosconfig.Provider {
 	return n.config
 }
 
-// readDisk boots the system; at the first boot the disk is a copy of Glance's image.
+// readDisk boots the system; at the first boot it is a copy of Glance's image or a volume's.
 func (n *node) readDisk() error {
 	text, err := os.ReadFile("disk.json")
 	if os.IsNotExist(err) {
-		image, err := os.ReadFile(filepath.Join(os.Getenv("SANDBOX_STATE"), "images", n.server.Image))
+		source := "images/" + n.server.Image
+		if n.server.RootVolume != "" {
+			source = "volumes/" + n.server.RootVolume
+		}
+		image, err := os.ReadFile(filepath.Join(os.Getenv("SANDBOX_STATE"), source))
 		if bytes.HasPrefix(image, []byte("QFI\xfb")) && len(image) > 5<<16 { // plugins/talos/cmd/factory/disk.go
 			image = image[5<<16:]
 		}
 		line, _, _ := bytes.Cut(image, []byte{'\n'})
 		if err != nil || len(image) < 1<<16 || json.Unmarshal(line, &n.disk) != nil || n.disk.Version == "" {
-			return fmt.Errorf("image %q is none of Talos (%v)", n.server.Image, err)
+			return fmt.Errorf("%s is not of Talos (%v)", source, err)
 		}
 		schematic, _, _ := bytes.Cut(image[4096:1<<16], []byte{0})
 		n.disk.Text = string(schematic)
