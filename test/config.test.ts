@@ -46,6 +46,10 @@ describe("The stack configuration", () => {
     expect(parseClusterConfig(smallest, key)).toEqual(smallest);
   });
 
+  it.each(["no_reboot", "staged"])("takes the mode %s for changed configurations", (applyMode) => {
+    expect(parseClusterConfig({ ...smallest, applyMode }, key)).toEqual({ ...smallest, applyMode });
+  });
+
   it("is refused with every problem at once, by path", () => {
     expect(
       message({
@@ -86,6 +90,11 @@ Pulumi.example.yaml shows every setting.`);
       "no network at all",
       { network: undefined },
       [`${key}.network: Invalid input: expected object, received undefined`],
+    ],
+    [
+      "a mode that reboots nodes unasked",
+      { applyMode: "auto" },
+      [`${key}.applyMode: Invalid option: expected one of "no_reboot"|"staged"`],
     ],
     [
       "an endpoint of an unknown kind",

@@ -113,12 +113,27 @@ describe("NodePool for a cluster that is given by its facts", () => {
     expect(inputs.userData).not.toContain("REPLACED");
   });
 
+  it("renders for the contract that is pinned, not for that of today's version", async () => {
+    const { recorder } = await runWell(
+      () =>
+        new NodePool("general", {
+          count: 1,
+          flavor: "m1.small",
+          cluster: clusterHandle({ pinnedContract: pulumi.output("1.12") }),
+        }),
+    );
+    expect(recorder.calls("talos:machine/getConfiguration:getConfiguration")).toEqual([
+      expect.objectContaining({ talosVersion: "1.12", kubernetesVersion: "1.36.3" }),
+    ]);
+  });
+
   it("makes neither port nor server for an empty pool", async () => {
     const { recorder, value: pool } = await runWell(
       () => new NodePool("idle", { count: 0, flavor: "m1.small", cluster: clusterHandle() }),
     );
     expect(recorder.ofType(types.instance)).toEqual([]);
     expect(recorder.ofType(types.port)).toEqual([]);
+    expect(recorder.ofType(types.apply)).toEqual([]);
     expect(await valueOf(pool.nodes)).toEqual([]);
   });
 

@@ -191,6 +191,44 @@ describe("TalosCluster", () => {
     expect(userData).toContain(`certSANs: &a1\n${addresses.map((a) => `    - ${a}\n`).join("")}`);
   });
 
+  it("renders for the contract that its record remembers", async () => {
+    const remembered = { [types.bootRecord]: () => ({ configContract: "1.12" }) };
+    const { recorder } = await runWell(() => new TalosCluster("prod", smallArgs()), {
+      outputs: remembered,
+    });
+    expect(recorder.one(types.bootRecord, "prod").inputs).toMatchObject({
+      configContract: "1.13",
+      contractIsDefault: true,
+    });
+    const calls = recorder.calls("talos:machine/getConfiguration:getConfiguration");
+    expect(calls.map(({ talosVersion }) => talosVersion)).toEqual(["1.12"]);
+  });
+
+  it("tells the record when the contract was written down", async () => {
+    const { recorder } = await runWell(
+      () => new TalosCluster("prod", smallArgs({ configContract: "1.12" })),
+    );
+    expect(recorder.one(types.bootRecord, "prod").inputs).toMatchObject({
+      configContract: "1.12",
+      contractIsDefault: false,
+    });
+  });
+
+  it("gives pools of their own its credentials and the addresses of its control planes", async () => {
+    const { value: cluster } = await runWell(() => new TalosCluster("prod", clusterArgs()));
+    expect(await pulumi.isSecret(cluster.clientConfiguration)).toBe(true);
+    expect(await valueOf(cluster.clientConfiguration)).toEqual(clientConfiguration);
+    expect(await valueOf(cluster.talosEndpoints)).toEqual(
+      [0, 1, 2].map((index) => floatingAddress(`prod-control-plane-${index}`)),
+    );
+    const [reachable] = cluster.talosReachable;
+    expect(cluster.talosReachable).toHaveLength(1);
+    expect(reachable && (await valueOf(reachable.urn))).toMatch(
+      /:TalosApiGate::prod-control-plane$/,
+    );
+    expect(cluster.applyMode).toBe("no_reboot");
+  });
+
   it("marks user data, machine secrets and talosconfig as secret", async () => {
     const { recorder, value: cluster } = await runWell(
       () => new TalosCluster("prod", clusterArgs()),
@@ -298,12 +336,13 @@ describe("TalosCluster", () => {
     expect(kept).toHaveLength(8);
   });
 
-  it("warns of sources that open the APIs to the world", async () => {
+  it("warns of what leaves it open: sources of the APIs, user data of nodes", async () => {
     const { warnings } = await runWell(
       () => new TalosCluster("prod", smallArgs({ api: { from: ["0.0.0.0/0"] } })),
     );
     expect(warnings).toEqual([
       "api.from[0]: 0.0.0.0/0 opens the Talos and Kubernetes APIs to the world; list your own addresses instead.",
+      "cni: flannel enforces no network policy, so every pod can read its node's user data, with keys, at 169.254.169.254; use cilium with a MetadataServiceBlock where pods are not trusted.",
     ]);
   });
 
