@@ -3,6 +3,8 @@ const shared = {
   testEnvironment: "node",
   restoreMocks: true,
   // Generated packages are found as packages, not by the names in their many package.json.
+  // Examples import the package by its name, as users do.
+  moduleNameMapper: { "^pulumi-talos-openstack$": "<rootDir>/components" },
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/sdks/"],
   transform: {
     "^.+\\.ts$": [

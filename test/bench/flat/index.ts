@@ -1,4 +1,5 @@
-// The OpenStack objects of the sandbox's stack as a user would write them without components.
+// A small cluster as a user would write it without components.
+import * as kubernetes from "@pulumi/kubernetes";
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import * as talos from "@pulumiverse/talos";
@@ -143,19 +144,34 @@ const pools = [6443, 50000].map((port) => {
 });
 
 const secrets = new talos.machine.Secrets("flat", { talosVersion: "v1.13" });
-function node(
-  name: string,
-  machineType: string,
-  group: openstack.networking.SecGroup,
-  image: openstack.images.Image,
-  flavorName: string,
-) {
-  const port = new openstack.networking.Port(name, {
+const { clientConfiguration } = secrets;
+function port(name: string, group: openstack.networking.SecGroup) {
+  return new openstack.networking.Port(name, {
     networkId: network.id,
     fixedIps: [{ subnetId: subnet.id }],
     securityGroupIds: [group.id],
-    tags: [`pool=${machineType}`],
+    tags: [`bench=${name}`],
   });
+}
+const firstPort = port("cp-0", controlPlane);
+const firstAddress = firstPort.allFixedIps.apply((addresses) => addresses[0] ?? "");
+const firstReachedAt = new openstack.networking.FloatingIp(
+  "cp-0",
+  { pool: "public", portId: firstPort.id },
+  { dependsOn: routerInterface },
+).address;
+const names = pulumi
+  .all([address.address, firstReachedAt])
+  .apply((certSANs) =>
+    JSON.stringify({ machine: { certSANs }, cluster: { apiServer: { certSANs } } }),
+  );
+function node(
+  name: string,
+  machineType: string,
+  nodePort: openstack.networking.Port,
+  image: openstack.images.Image,
+  flavorName: string,
+) {
   const configuration = talos.machine.getConfigurationOutput({
     clusterName: "flat",
     clusterEndpoint: pulumi.interpolate`https://${address.address}:6443`,
@@ -165,34 +181,50 @@ function node(
     kubernetesVersion: "1.36.3",
     docs: false,
     examples: false,
+    configPatches: machineType === "controlplane" ? [names] : [],
   });
   const servers = new openstack.compute.ServerGroup(name, { policies: "soft-anti-affinity" });
-  new openstack.compute.Instance(
+  const server = new openstack.compute.Instance(
     name,
     {
       flavorName,
       imageId: image.id,
-      networks: [{ port: port.id }],
+      networks: [{ port: nodePort.id }],
       schedulerHints: [{ group: servers.id }],
       configDrive: true,
       userData: configuration.machineConfiguration,
     },
     { dependsOn: routerInterface, deleteBeforeReplace: true },
   );
-  return port;
+  return new talos.machine.ConfigurationApply(
+    name,
+    {
+      node: nodePort.allFixedIps.apply((addresses) => addresses[0] ?? ""),
+      endpoint: firstReachedAt,
+      clientConfiguration,
+      machineConfigurationInput: configuration.machineConfiguration,
+      applyMode: "no_reboot",
+    },
+    { dependsOn: server },
+  );
 }
-const first = node("cp-0", "controlplane", controlPlane, plainImage, "m1.medium");
-node("worker-0", "worker", worker, agentImage, "m1.small");
-new openstack.networking.FloatingIp(
-  "cp-0",
-  { pool: "public", portId: first.id },
-  { dependsOn: routerInterface },
+const first = node("cp-0", "controlplane", firstPort, plainImage, "m1.medium");
+node("worker-0", "worker", port("worker-0", worker), agentImage, "m1.small");
+const members = pools.map(
+  (pool) =>
+    new openstack.loadbalancer.Member(`member-${pool.port}`, {
+      poolId: pool.pool.id,
+      address: firstAddress,
+      protocolPort: pool.port,
+      subnetId: subnet.id,
+    }),
 );
-for (const { port, pool } of pools) {
-  new openstack.loadbalancer.Member(`member-${port}`, {
-    poolId: pool.id,
-    address: first.allFixedIps.apply((addresses) => addresses[0] ?? ""),
-    protocolPort: port,
-    subnetId: subnet.id,
-  });
-}
+const control = { node: firstAddress, endpoint: firstReachedAt, clientConfiguration };
+const bootstrap = new talos.machine.Bootstrap("flat", control, { dependsOn: first });
+const kubeconfig = new talos.cluster.Kubeconfig("flat", control, {
+  dependsOn: [bootstrap, ...members],
+});
+new kubernetes.Provider("flat", {
+  kubeconfig: kubeconfig.kubeconfigRaw,
+  clusterIdentifier: "flat",
+});
