@@ -139,8 +139,7 @@ describe("What is no member", () => {
   it("is foreign with a certificate that it signed itself, and gets no request", async () => {
     const { ca, selfSigned, client } = certificates;
     const maintenance = await startTalos(otherAddress, ca, selfSigned);
-    const answer = await talosVersion(stranger, client);
-    maintenance.stop();
+    const answer = await talosVersion(stranger, client).finally(() => maintenance.stop());
     expect(answer).toEqual({ error: { kind: "foreign", reason: "self-signed certificate" } });
     expect(maintenance.received).toEqual([]);
   });
@@ -149,8 +148,10 @@ describe("What is no member", () => {
     const { ca, member: pair, client } = certificates;
     const unnamed = "127.0.0.1";
     const moved = await startTalos(unnamed, ca, pair);
-    const answer = await talosVersion({ name: "prod-general-0", endpoint: unnamed }, client);
-    moved.stop();
+    const answer = await talosVersion(
+      { name: "prod-general-0", endpoint: unnamed },
+      client,
+    ).finally(() => moved.stop());
     expect(answer).toMatchObject({
       error: {
         kind: "unreachable",
@@ -177,9 +178,10 @@ describe("What is no member", () => {
       { name: "n", endpoint: deafAddress },
       certificates.client,
       0.2,
-    );
-    for (const socket of sockets) socket.destroy();
-    deaf.close();
+    ).finally(() => {
+      for (const socket of sockets) socket.destroy();
+      deaf.close();
+    });
     expect(answer).toEqual({ error: { kind: "unreachable", reason: "no answer within 0.2 s" } });
   });
 });
