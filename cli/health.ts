@@ -71,7 +71,10 @@ function print(
   problems: readonly string[],
   endpoint: string | undefined,
 ): void {
-  const table = new Table({ head: [...healthHeader], style: { head: [], border: [] } });
+  const table = new Table({
+    head: [...healthHeader],
+    style: { head: [], border: [], compact: true },
+  });
   table.push(...seen.map(healthRow));
   console.log(table.toString());
   console.log(`Kubernetes API ${endpoint ?? "not known"}`);
