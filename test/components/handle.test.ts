@@ -3,7 +3,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { NodePool, TalosCluster, clusterFromStack } from "../../components";
-import type { ClusterFacts } from "../../components";
 import { clusterArgs, storageArgs, types } from "../support/arguments";
 import { clientConfiguration, floatingAddress, machineSecrets } from "../support/cloud";
 import { runWell, valueOf } from "../support/program";
@@ -50,6 +49,3 @@ test("a stack without a handle is refused with what to add to it", async () => {
       "pulumi up there.",
   );
 });
-
-// A compile-time check: what is exported can be read back.
-export type Facts = ClusterFacts;
