@@ -33,7 +33,8 @@ e2e: setup ## tests against the sandbox's OpenStack
 	@sandbox/sandbox start
 	@$(ENV); npm run --silent e2e
 
-bench: setup ## compare with the same resources written flat
+bench: setup ## measure the doctor; compare with the same resources written flat
+	@$(ENV); node scripts/bench-doctor.mjs
 	@sandbox/sandbox start
 	@$(ENV); node scripts/bench.mjs
 

@@ -17,7 +17,7 @@ import type { NodeOutputs } from "./outputs";
 import { slimSchematic } from "./slim";
 import type { Slim } from "./slim";
 import { treatments, upgradeToExpected } from "./treatment";
-import type { Treatment, TreatmentOptions } from "./treatment";
+import type { Extensions, Treatment, TreatmentOptions } from "./treatment";
 
 /** How to judge nodes. */
 export interface DiagnosisOptions extends TreatmentOptions {
@@ -58,6 +58,8 @@ export function diagnose(outputs: NodeOutputs, options: DiagnosisOptions): Diagn
   const silent =
     outputs.silent ?? (examined.seen ? undefined : "nothing that it said could be read");
   const problems = silent === undefined ? judged(examined) : [];
+  const uses = extensionUses(node);
+  const slim = slimSchematic(examined, uses);
   const unknown = unknownExtensions(node).map((name) => ({
     what: `extension ${name}`,
     why: "not in the catalogue, so it was not judged",
@@ -70,11 +72,12 @@ export function diagnose(outputs: NodeOutputs, options: DiagnosisOptions): Diagn
     ...(isKnown(node.talos) ? { talos: node.talos.value.text } : {}),
     ...(isKnown(node.machine) ? { stage: node.machine.value.stage } : {}),
     ...(isKnown(node.schematic) ? { schematic: node.schematic.value.id } : {}),
-    extensions: Object.fromEntries(extensionUses(node)),
-    slim: slimSchematic(examined),
+    extensions: Object.fromEntries(uses),
+    slim,
     problems,
     ...(reboot === undefined ? {} : { reboot }),
-    treatments: problems.length === 0 ? [] : allTreatments(examined, problems, options),
+    treatments:
+      problems.length === 0 ? [] : allTreatments(examined, { uses, slim }, problems, options),
     notSeen: byReason([...notSeen, ...unknown]),
     ...(silent === undefined ? {} : { silent }),
   };
@@ -177,11 +180,12 @@ function rebootTime({ log, machine, services, takenAt }: RunningNode): string | 
 
 function allTreatments(
   examined: Examined,
+  extensions: Extensions,
   problems: readonly NodeProblem[],
   options: DiagnosisOptions,
 ): Treatment[] {
   return [
-    ...treatments(examined, options),
+    ...treatments(examined, extensions, options),
     ...(problems.some(({ rule }) => rule === "running-image-is-expected")
       ? upgradeToExpected(examined, options)
       : []),

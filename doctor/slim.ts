@@ -2,7 +2,7 @@ import { parse } from "yaml";
 
 import { isKnown } from "../lib/evidence";
 import type { RunningNode } from "../lib/runningnode";
-import { extensionUses } from "../lib/rules/extension-use";
+import type { ExtensionUse } from "../lib/rules/extension-use";
 import { canonicalSchematic, schematicId } from "../lib/talos/schematic";
 import type { Schematic } from "../lib/talos/schematic";
 import { currentName, extensionRow, factoryName, shortName } from "../lib/talos/catalogue";
@@ -27,13 +27,12 @@ export type Slim = SlimSchematic | { readonly unknown: string };
  * Works out the slim schematic of a node: its own one without extensions that are idle, with those
  * that are activated and missing. Everything else in the schematic stays.
  */
-export function slimSchematic(examined: Examined): Slim {
+export function slimSchematic(examined: Examined, uses: ReadonlyMap<string, ExtensionUse>): Slim {
   const { node } = examined;
   if (!isKnown(node.schematic)) return { unknown: "its extensions were not seen" };
   const { id, extensions = [] } = node.schematic.value;
   const own = ownSchematic(id, extensions, examined.schematicText);
   if ("unknown" in own) return own;
-  const uses = extensionUses(node);
   const unseen = [...uses].filter(([, use]) => use === "not seen").map(([name]) => name);
   if (unseen.length > 0) {
     return { unknown: `nothing tells whether ${unseen.join(", ")} is needed` };

@@ -2,7 +2,7 @@ import { parseAllDocuments } from "yaml";
 
 import { isKnown } from "../lib/evidence";
 import { expectedImage } from "../lib/rules/running-image-is-expected";
-import { extensionUses } from "../lib/rules/extension-use";
+import type { ExtensionUse } from "../lib/rules/extension-use";
 import { serviceWaits } from "../lib/rules/services-start";
 import type { RunningNode } from "../lib/runningnode";
 import { activate, extensionRow } from "../lib/talos/extensions";
@@ -10,7 +10,7 @@ import type { ExtensionRow } from "../lib/talos/extensions";
 import { installerReference } from "../lib/talos/schematic";
 import { compareMinors, parseTalosVersion } from "../lib/talos/versions";
 import type { Examined } from "./evidence";
-import { slimSchematic } from "./slim";
+import type { Slim } from "./slim";
 import { nodeArguments, shellCommand } from "./talosctl";
 import type { TalosctlOptions } from "./talosctl";
 
@@ -19,6 +19,12 @@ export interface Treatment {
   /** When to choose it, and what it does. */
   readonly what: string;
   readonly commands: readonly string[];
+}
+
+/** What was found of a node's extensions. */
+export interface Extensions {
+  readonly uses: ReadonlyMap<string, ExtensionUse>;
+  readonly slim: Slim;
 }
 
 /** What commands in a report look like. */
@@ -30,9 +36,12 @@ export interface TreatmentOptions extends TalosctlOptions {
 const defaultFactory = "factory.talos.dev";
 
 /** Ways to mend the extensions of a node, the quickest first. */
-export function treatments(examined: Examined, options: TreatmentOptions): Treatment[] {
+export function treatments(
+  examined: Examined,
+  { uses, slim }: Extensions,
+  options: TreatmentOptions,
+): Treatment[] {
   const { node } = examined;
-  const uses = extensionUses(node);
   const idle = [...uses].filter(([, use]) => use === "idle").map(([name]) => name);
   const missing = [...uses].filter(([, use]) => use === "missing").map(([name]) => name);
   const waits = new Set(serviceWaits(node).map(({ extension }) => extension as string));
@@ -41,7 +50,7 @@ export function treatments(examined: Examined, options: TreatmentOptions): Treat
     ...activation(examined, rows, waits, options),
     ...configurations(examined, rows, options),
     ...imageProperties(rows),
-    ...slimImage(examined, idle, missing, options),
+    ...slimImage(examined, slim, idle, missing, options),
   ];
 }
 
@@ -161,18 +170,17 @@ function imageProperties(rows: readonly ExtensionRow[]): Treatment[] {
 
 /** Upgrade to an image without what is idle, and with what is missing. */
 function slimImage(
-  examined: Examined,
+  { node, address }: Examined,
+  slim: Slim,
   idle: readonly string[],
   missing: readonly string[],
   options: TreatmentOptions,
 ): Treatment[] {
   if (idle.length === 0 && missing.length === 0) return [];
-  const { node, address } = examined;
   const what = [
     ...(idle.length === 0 ? [] : [`is not to use ${idle.join(", ")}`]),
     ...(missing.length === 0 ? [] : [`is to use ${missing.join(", ")}`]),
   ].join(" and ");
-  const slim = slimSchematic(examined);
   if ("unknown" in slim) {
     return [
       {
