@@ -28,7 +28,7 @@ class AccessLog:
 
         try:
             if line['method'] != 'GET':
-                time.sleep(sum(float(fault[1]) for fault in faults('delay') if fault[0] in line['path']))
+                hold_back(line['path'])
             if line['path'].endswith('/user_data') and hidden(environ['REMOTE_ADDR']):
                 start('404 Not Found', [])
                 return []
@@ -44,6 +44,15 @@ def faults(name):
             return [line.split() for line in file]
     except FileNotFoundError:
         return []
+
+
+def hold_back(path):    # once for each such fault
+    due = [fault for fault in faults('delay') if fault[0] in path]
+    if due:
+        rest = [fault for fault in faults('delay') if fault not in due]
+        with open(f"{os.environ['SANDBOX_STATE']}/faults/delay", 'w') as file:
+            file.writelines(' '.join(fault) + '\n' for fault in rest)
+        time.sleep(max(float(fault[1]) for fault in due))
 
 
 def hidden(address):
