@@ -14,8 +14,9 @@ import (
 
 // definition is the service of an extension.
 type definition struct {
-	Service, Restart string
-	Depends          []struct {
+	Service string
+	Ends    bool
+	Depends []struct {
 		Service, Path string
 		Configuration bool
 	}
@@ -109,7 +110,7 @@ func (n *node) step() (awaited []string) {
 			services, conditions := n.waits(d)
 			if all := append(services, conditions...); len(all) > 0 {
 				n.set(s, "Waiting", "Waiting for "+strings.Join(all, ", "), false)
-			} else if n.set(s, "Running", "Started task "+s.id, false); d.Restart == "untilSuccess" {
+			} else if n.set(s, "Running", "Started task "+s.id, false); d.Ends {
 				n.set(s, "Finished", "Service finished successfully", false)
 			}
 		}

@@ -178,6 +178,9 @@ func (n *node) watchEtcd(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
+			if !started {
+				n.setPods(false)
+			}
 			n.setService("etcd", "Running", "Health check successful", true)
 		default:
 			n.setService("etcd", "Running", "Health check failed: "+err.Error(), false)

@@ -150,11 +150,16 @@ func (n *node) startKubernetes(ctx context.Context) {
 		if err == nil {
 			r.Body.Close()
 		}
-		n.mu.Lock()
-		if n.cluster.pods = ""; !ready {
-			n.cluster.pods = "kube-system/kube-apiserver-" + n.name + " not ready"
-		}
-		n.mu.Unlock()
+		n.setPods(ready)
+	}
+}
+
+// setPods says in MachineStatus whether the API server answers, in place of all static pods.
+func (n *node) setPods(ready bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cluster.pods = ""; !ready {
+		n.cluster.pods = "kube-system/kube-apiserver-" + n.name + " not ready"
 	}
 }
 

@@ -177,7 +177,7 @@ func TestMachine(t *testing.T) {
 	row("its module, applied live, starts it: ~/pkg/controllers/runtime/kernel_module_spec.go", func(l *lab) {
 		l.run(true, talosctl("31", "apply-config", "-f", l.dir+"/zfs.yaml", "-m", "no-reboot")...)
 		l.until("running", talosctl("31", "get", "machinestatus")...)
-		l.until("ext-zfs-service   Finished", talosctl("31", "services")...)
+		l.until("ext-zfs-service   Running", talosctl("31", "services")...)
 		l.until("string: zfs", talosctl("31", "get", "kernelmodulespecs", "-o", "yaml")...)
 		l.until("zfs ", talosctl("31", "read", "/proc/modules")...)
 	})
@@ -287,7 +287,7 @@ func TestMachine(t *testing.T) {
 		l.run(true, talosctl("41", "apply-config", "-f", l.dir+"/zfs.yaml", "-m", "staged")...)
 		l.run(true, talosctl("41", "upgrade", "--drain=false", "--timeout=60s", "--image", installer(zfsImage, "v1.14.1"))...)
 		l.has("bare", "removing fallback entry")
-		l.until("ext-zfs-service   Finished", talosctl("41", "services")...)
+		l.until("ext-zfs-service   Running", talosctl("41", "services")...)
 		l.until("v1.14.1", talosctl("41", "version", "--short")...)
 	})
 	row("1.14 has no mode reboot: ~/internal/server/v1alpha1/v1alpha1_server.go", func(l *lab) {
