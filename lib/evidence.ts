@@ -31,6 +31,10 @@ export interface MachineFacts {
   readonly sysctls: ReadonlyMap<string, string>;
   /** Names of the ExtensionServiceConfig documents, without `ext-`. */
   readonly extensionServices: ReadonlySet<string>;
+  /** Names of the credential providers of the kubelet; absent where the reader cannot tell. */
+  readonly credentialProviders?: ReadonlySet<string>;
+  /** Names of the UserVolumeConfig documents; absent where the reader cannot tell. */
+  readonly userVolumes?: ReadonlySet<string>;
   /** Paths written by machine.files or EtcFileConfig. */
   readonly files: ReadonlySet<string>;
   /** `machine.install.image`, as written. */

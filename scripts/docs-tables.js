@@ -4,6 +4,8 @@
 
 const ts = require("typescript");
 
+const { describeActivation, describeWaits } = require("./catalogue.js");
+
 /** Replaces what stands between `<!-- generated: NAME -->` and `<!-- end -->`. */
 function fill(text, tables) {
   return text.replace(
@@ -107,41 +109,19 @@ function extensionTable(rows) {
     Object.entries(rows).map(([name, row]) => [
       `\`${name}\``,
       row.purpose,
-      activation(row.activation),
-      row.blockingServices
-        .map(({ id, waitsFor, from, until }) => {
-          const minors = from ? ` (${from} and newer)` : until ? ` (up to ${until})` : "";
-          const what =
-            waitsFor.kind === "path" ? `\`${waitsFor.path}\` exists` : "it is configured";
-          return `${what}: \`${id}\`${minors}`;
-        })
-        .join("; ") || "never",
-      `${row.from} and newer`,
+      describeActivation(row.activation),
+      row.blockingServices.length === 0 ? "never" : describeWaits(row.blockingServices),
+      extensionMinors(row),
     ]),
   );
 }
 
-function activation(row) {
-  switch (row.class) {
-    case "kernel-modules":
-      return `loads ${row.modules.map(({ name, parameters = [] }) => code([name, ...parameters].join(" "))).join(", ")}`;
-    case "image-property":
-      return `Glance property ${code(`${row.name}=${row.value}`)}`;
-    case "service-configuration":
-      return `ExtensionServiceConfig ${code(row.service)}, which you must give`;
-    case "runtime":
-      return `RuntimeClass ${row.runtimeClasses.map(({ name, handler }) => `${code(name)} (handler ${code(handler)})`).join(", ")}, sysctls ${Object.entries(
-        row.sysctls,
-      )
-        .map(([key, value]) => code(`${key}=${value}`))
-        .join(", ")}`;
-    case "automatic":
-      return `by itself: ${row.reason}`;
-    case "nothing":
-      return `nothing to activate: ${row.reason}`;
-    default:
-      throw new Error(`No words for activation ${row.class}.`);
-  }
+function extensionMinors({ from, until, formerNames, architectures }) {
+  return [
+    until === undefined ? `${from} and newer` : `${from} to ${until}`,
+    ...formerNames.map((former) => `up to ${former.until} as ${code(former.name)}`),
+    ...(architectures.length === 1 ? [`${architectures[0]} only`] : []),
+  ].join(", ");
 }
 
 function policyTable(policies) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Generates what is generated: the provider SDKs in sdks/, the tables of README.md and docs/guides.
+# Generates what is generated: the provider SDKs in sdks/, the catalogue of extensions, the tables of README.md and docs/guides.
 #
 #   scripts/generate.sh          generate
 #   scripts/generate.sh --check  is what is there what would be generated?
@@ -15,5 +15,6 @@ case "${1:-}" in
 esac
 
 scripts/generate-sdks.sh "$@"
+node scripts/generate-catalogue.mjs "$@"
 scripts/build.sh
 node scripts/generate-docs.mjs "$@"

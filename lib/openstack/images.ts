@@ -29,8 +29,8 @@ export const schematicProperty = "talos_schematic";
 /** Name of the Glance property that holds the Talos release. */
 export const versionProperty = "talos_version";
 
-// Names of architectures in Glance (glance, metadata definition `architecture`).
-const glanceArchitecture = { amd64: "x86_64", arm64: "aarch64" } as const satisfies Record<
+/** Names of architectures in Glance (glance, metadata definition `architecture`). */
+export const glanceArchitecture = { amd64: "x86_64", arm64: "aarch64" } as const satisfies Record<
   Architecture,
   string
 >;

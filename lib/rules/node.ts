@@ -1,15 +1,19 @@
 import { isKnown } from "../evidence";
 import type { Fact, NodeEvidence, Rule } from "../evidence";
 import type { Problem } from "../problem";
-import { extensionRow } from "../talos/extensions";
-import {
-  imageHoldsExactlyActivatedExtensions,
-  unknownExtensions,
-} from "./image-holds-exactly-activated-extensions";
+import { extensionTable } from "../talos/catalogue";
+import { extensionConflicts } from "./extension-conflicts";
+import { extensionDependencies } from "./extension-dependencies";
+import { extensionKnown } from "./extension-known";
+import { extensionsInImage, unknownExtensions } from "./extensions-in-image";
+import { imageHoldsExactlyActivatedExtensions } from "./image-holds-exactly-activated-extensions";
 import { installImageMatchesSchematic } from "./install-image-matches-schematic";
 import { installVersionMatches } from "./install-version-matches";
 
 export {
+  extensionConflicts,
+  extensionDependencies,
+  extensionKnown,
   imageHoldsExactlyActivatedExtensions,
   installImageMatchesSchematic,
   installVersionMatches,
@@ -17,6 +21,9 @@ export {
 
 /** Rules over one node, by their names. */
 export const nodeRules = {
+  "extension-conflicts": extensionConflicts,
+  "extension-dependencies": extensionDependencies,
+  "extension-known": extensionKnown,
   "image-holds-exactly-activated-extensions": imageHoldsExactlyActivatedExtensions,
   "install-image-matches-schematic": installImageMatchesSchematic,
   "install-version-matches": installVersionMatches,
@@ -45,12 +52,19 @@ export function unseen(evidence: NodeEvidence): string[] {
   if (isKnown(schematic) && schematic.value.extensions === undefined) {
     sentences.push(`${subject}: extensions of schematic ${schematic.value.id} are not known`);
   }
-  const byProperty = propertyExtensions(evidence);
-  if (byProperty.length > 0 && (imageProperties === undefined || !isKnown(imageProperties))) {
+  if (imageProperties === undefined || !isKnown(imageProperties)) {
     const reason = imageProperties === undefined ? "not-in-stack" : imageProperties.missing;
-    sentences.push(
-      `${subject}: image properties were not seen (${reason}), which activate ${byProperty.join(", ")}`,
-    );
+    const { activated, bound } = propertyExtensions(evidence);
+    if (activated.length > 0) {
+      sentences.push(
+        `${subject}: image properties were not seen (${reason}), which activate ${activated.join(", ")}`,
+      );
+    }
+    if (bound.length > 0) {
+      sentences.push(
+        `${subject}: architecture of the image was not seen (${reason}), which ${bound.join(", ")} depend on`,
+      );
+    }
   }
   for (const name of unknownExtensions(evidence)) {
     sentences.push(`${subject}: extension ${name} is not in the catalogue and was not judged`);
@@ -58,9 +72,11 @@ export function unseen(evidence: NodeEvidence): string[] {
   return sentences;
 }
 
-function propertyExtensions({ schematic }: NodeEvidence): string[] {
-  if (!isKnown(schematic)) return [];
-  return (schematic.value.extensions ?? [])
-    .map((name) => name.replace(/^siderolabs\//, ""))
-    .filter((name) => extensionRow(name)?.activation.class === "image-property");
+// Extensions that a property activates, and those that one architecture alone has.
+function propertyExtensions(evidence: NodeEvidence) {
+  const { known = [] } = extensionsInImage(evidence) ?? {};
+  return {
+    activated: known.filter((name) => extensionTable[name].activation.class === "image-property"),
+    bound: known.filter((name) => extensionTable[name].architectures.length === 1),
+  };
 }

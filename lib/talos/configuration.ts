@@ -19,9 +19,10 @@ const mostAliases = 100;
 export type ConfigurationResult = { readonly facts: MachineFacts } | { readonly error: string };
 
 /**
- * Reads a machine configuration: one v1alpha1 document, further documents with a kind, or both. Both
- * forms count together. Documents of unknown kinds are listed and otherwise passed over. Comments,
- * anchors and merge keys are understood. Never throws.
+ * Reads a machine configuration or a strategic merge patch: one v1alpha1 document, further documents
+ * with a kind, or both. Both forms count together. Documents of unknown kinds are listed and
+ * otherwise passed over; what a patch deletes is not there. Comments, anchors and merge keys are
+ * understood. Never throws.
  */
 export function readConfiguration(text: string): ConfigurationResult {
   if (text.length > longestConfiguration) {
@@ -131,6 +132,8 @@ class FactsReader implements MachineFacts {
   readonly kernelModules = new Map<string, readonly string[]>();
   readonly sysctls = new Map<string, string>();
   readonly extensionServices = new Set<string>();
+  readonly credentialProviders = new Set<string>();
+  readonly userVolumes = new Set<string>();
   readonly files = new Set<string>();
   installImage?: string;
   certSANs: readonly string[] = [];
@@ -148,16 +151,19 @@ class FactsReader implements MachineFacts {
       return undefined;
     }
     this.documents.push(kind);
-    this.readKind(kind, document);
+    if (!deletes(document)) this.readKind(kind, document);
     return undefined;
   }
 
   private readMachine(machine: Values): void {
     this.machineType = text(machine.type) ?? this.machineType;
-    for (const module of list(object(machine.kernel).modules)) this.addModule(object(module));
+    for (const module of list(object(machine.kernel).modules)) {
+      if (!deletes(object(module))) this.addModule(object(module));
+    }
     this.addSysctls(object(machine.sysctls));
     for (const file of list(machine.files)) this.addFile(text(object(file).path));
     this.installImage = text(object(machine.install).image) ?? this.installImage;
+    this.addProviders(object(object(machine.kubelet).credentialProviderConfig));
     this.certSANs = list(machine.certSANs).flatMap((name) => text(name) ?? []);
   }
 
@@ -175,6 +181,12 @@ class FactsReader implements MachineFacts {
         break;
       case "EtcFileConfig":
         this.addFile(name === undefined ? undefined : `/etc/${name.replace(/^\/?(etc\/)?/, "")}`);
+        break;
+      case "UserVolumeConfig":
+        if (name !== undefined) this.userVolumes.add(name);
+        break;
+      case "KubeCredentialProviderConfig":
+        this.addProviders(object(document.configuration));
         break;
       case "UnattendedInstallConfig":
         this.installImage = text(object(document.installer).image) ?? this.installImage;
@@ -194,9 +206,21 @@ class FactsReader implements MachineFacts {
     for (const [name, value] of Object.entries(sysctls)) this.sysctls.set(name, text(value) ?? "");
   }
 
+  private addProviders(configuration: Values): void {
+    for (const provider of list(configuration.providers)) {
+      const name = text(object(provider).name);
+      if (name !== undefined) this.credentialProviders.add(name);
+    }
+  }
+
   private addFile(path: string | undefined): void {
     if (path !== undefined) this.files.add(path);
   }
+}
+
+// A strategic merge patch that takes something away.
+function deletes(values: Values): boolean {
+  return values.$patch === "delete";
 }
 
 function text(value: unknown): string | undefined {

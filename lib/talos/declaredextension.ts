@@ -1,8 +1,8 @@
 import type { Problem } from "../problem";
 import { describe } from "../report";
-import type { ExtensionRow, KernelModule, RuntimeClass } from "./catalogue";
+import { isInMinor, moduleName } from "./catalogue";
+import type { ExtensionRow, KernelModule, NeededDocument, RuntimeClass } from "./catalogue";
 import type { ActivationContext } from "./extensions";
-import { compareMinors } from "./versions";
 
 /** An extension as it was declared, together with what its row says. */
 export interface Declared {
@@ -13,6 +13,9 @@ export interface Declared {
   readonly runtimeClasses: readonly RuntimeClass[];
   /** ExtensionServiceConfig document. */
   readonly service?: object;
+  /** CredentialProvider of the kubelet. */
+  readonly credentialProvider?: object;
+  readonly documents: readonly NeededDocument[];
   readonly warnings: readonly string[];
 }
 
@@ -25,6 +28,17 @@ export function declarationProblems(
   context: ActivationContext,
   names: readonly string[],
 ): Problem[] {
+  if (row.activation.class === "never") {
+    return [
+      {
+        rule: "extension-usable-on-openstack",
+        path,
+        found: name,
+        required: `no ${name} on OpenStack: ${row.activation.reason}`,
+        fix: "Remove the extension.",
+      },
+    ];
+  }
   return [
     ...availabilityProblems(path, row, context),
     ...neighbourProblems(path, name, row, names),
@@ -35,13 +49,11 @@ export function declarationProblems(
 function availabilityProblems(
   path: string,
   row: ExtensionRow,
-  { talosVersion, architecture }: ActivationContext,
+  { talosVersion, architecture, form }: ActivationContext,
 ): Problem[] {
   const minor = `${talosVersion.major}.${talosVersion.minor}`;
-  const tooOld = compareMinors(minor, row.from) < 0;
-  const tooNew = row.until !== undefined && compareMinors(minor, row.until) > 0;
   const problems: Problem[] = [];
-  if (tooOld || tooNew) {
+  if (!isInMinor(row, minor)) {
     problems.push({
       rule: "extension-available-in-talos",
       path,
@@ -62,6 +74,17 @@ function availabilityProblems(
       fix: "Remove the extension or change the architecture of the pool.",
     });
   }
+  // UserVolumeConfig is older than the form of documents; files in /etc are not.
+  const files = (row.documents ?? []).filter(({ kind }) => kind === "EtcFileConfig");
+  if (form === "v1alpha1" && files.length > 0) {
+    problems.push({
+      rule: "extension-form-available",
+      path,
+      found: "a machine configuration in the v1alpha1 form",
+      required: `an EtcFileConfig ${files.map(({ name }) => name).join(", ")}, which needs configContract 1.14 or newer and a talos provider that knows it`,
+      fix: "Remove the extension.",
+    });
+  }
   return problems;
 }
 
@@ -73,13 +96,13 @@ function neighbourProblems(
 ): Problem[] {
   return [
     ...row.requires
-      .filter((other) => !names.includes(other))
-      .map((other) => ({
+      .filter((others) => !others.some((other) => names.includes(other)))
+      .map((others) => ({
         rule: "extension-requirements-declared",
         path,
-        found: `${name} without ${other}`,
-        required: `${other} beside ${name}; the factory does not add it`,
-        fix: `Declare ${other} as well.`,
+        found: `${name} without ${others.join(" or ")}`,
+        required: `${others.join(" or ")} beside ${name}; the factory does not add it`,
+        fix: `Declare ${others.join(" or ")} as well.`,
       })),
     ...row.conflicts
       .filter((other) => names.includes(other))
@@ -107,50 +130,89 @@ function shapeProblems(path: string, value: unknown, row: ExtensionRow): Problem
   ];
 }
 
-function requiredShape(row: ExtensionRow): string {
-  switch (row.activation.class) {
+function requiredShape({ activation }: ExtensionRow): string {
+  switch (activation.class) {
     case "kernel-modules":
-      return "true, or { modules: [{ name, parameters }] } with at least one module";
+      return activation.oneOf === undefined
+        ? "true, or { modules: [{ name, parameters }] } with at least one module"
+        : `{ modules: [{ name, parameters }] } with at least one of ${activation.oneOf.join(", ")}`;
     case "runtime":
-      return `true, or { runtimeClasses: [{ name, handler }] } with handler ${handlers(row).join(" or ")}`;
+      return `true, or { runtimeClasses: [{ name, handler }] } with handler ${activation.handlers.join(" or ")}`;
     case "service-configuration":
       return '{ environment: ["KEY=value"] } or { configFiles: [{ content, mountPath }] }, not true: the service waits for its configuration and blocks the boot';
+    case "credential-provider":
+      return "{ matchImages: [...] }, optionally with defaultCacheDuration, args and environment, not true: the kubelet must be told when to ask it";
     case "image-property":
     case "automatic":
       return "true";
     case "nothing":
       return 'true, or { notActivated: "reason" }';
+    case "never":
+      return "nothing";
   }
 }
 
-// gVisor registers the second handler too; it needs nested virtualisation.
-function handlers(row: ExtensionRow): string[] {
-  if (row.activation.class !== "runtime") return [];
-  return row.activation.runtimeClasses.flatMap(({ handler }) =>
-    handler === "runsc" ? ["runsc", "runsc-kvm"] : [handler],
-  );
-}
-
-function accepts(value: unknown, row: ExtensionRow): boolean {
-  const kind = row.activation.class;
-  if (value === true) return kind !== "service-configuration";
+function accepts(value: unknown, { activation }: ExtensionRow): boolean {
+  if (value === true) return acceptsTrue(activation);
   if (!isObject(value)) return false;
-  switch (kind) {
+  switch (activation.class) {
     case "kernel-modules":
-      return hasOnly(value, ["modules"]) && isListOf(value.modules, isModule, 1);
+      return (
+        hasOnly(value, ["modules"]) &&
+        isListOf(value.modules, isModule, 1) &&
+        namesOneOf(value.modules as KernelModule[], activation.oneOf)
+      );
     case "runtime":
       return (
         hasOnly(value, ["runtimeClasses"]) &&
-        isListOf(value.runtimeClasses, (entry) => isRuntimeClass(entry, handlers(row)), 1)
+        isListOf(value.runtimeClasses, (entry) => isRuntimeClass(entry, activation.handlers), 1)
       );
     case "service-configuration":
       return isService(value);
-    case "image-property":
-    case "automatic":
-      return false;
+    case "credential-provider":
+      return isCredentialProvider(value);
     case "nothing":
       return hasOnly(value, ["notActivated"]) && isText(value.notActivated);
+    case "image-property":
+    case "automatic":
+    case "never":
+      return false;
   }
+}
+
+function acceptsTrue(activation: ExtensionRow["activation"]): boolean {
+  switch (activation.class) {
+    case "kernel-modules":
+      return activation.oneOf === undefined;
+    case "service-configuration":
+    case "credential-provider":
+    case "never":
+      return false;
+    case "runtime":
+    case "image-property":
+    case "automatic":
+    case "nothing":
+      return true;
+  }
+}
+
+function namesOneOf(modules: readonly KernelModule[], oneOf: readonly string[] | undefined) {
+  const known = oneOf?.map(moduleName);
+  return known === undefined || modules.some(({ name }) => known.includes(moduleName(name)));
+}
+
+const duration = /^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/;
+
+function isCredentialProvider(value: Record<string, unknown>): boolean {
+  const { defaultCacheDuration = "12h", args = [], environment = [] } = value;
+  return (
+    hasOnly(value, ["matchImages", "defaultCacheDuration", "args", "environment"]) &&
+    isListOf(value.matchImages, isText, 1) &&
+    typeof defaultCacheDuration === "string" &&
+    duration.test(defaultCacheDuration) &&
+    isListOf(args, (entry) => typeof entry === "string", 0) &&
+    isListOf(environment, isEnvironmentEntry, 0)
+  );
 }
 
 function isService(value: Record<string, unknown>): boolean {
@@ -228,6 +290,7 @@ export function readDeclared(name: string, value: unknown, row: ExtensionRow): D
     sysctls: {},
     imageProperties: [],
     runtimeClasses: [],
+    documents: row.documents ?? [],
     warnings: row.warning === undefined ? [] : [`${name}: ${row.warning}`],
   };
   switch (activation.class) {
@@ -248,6 +311,8 @@ export function readDeclared(name: string, value: unknown, row: ExtensionRow): D
           ...own,
         },
       };
+    case "credential-provider":
+      return { ...base, credentialProvider: credentialProvider(activation.provider, own) };
     case "runtime":
       return {
         ...base,
@@ -257,6 +322,27 @@ export function readDeclared(name: string, value: unknown, row: ExtensionRow): D
       };
     case "automatic":
     case "nothing":
+    case "never":
       return base;
   }
+}
+
+// The kubelet takes variables as name and value (kubelet.config.k8s.io/v1).
+function credentialProvider(name: string, own: Record<string, unknown>): object {
+  const environment = (own.environment ?? []) as string[];
+  return {
+    name,
+    matchImages: own.matchImages,
+    defaultCacheDuration: own.defaultCacheDuration ?? "12h",
+    apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+    ...(own.args === undefined ? {} : { args: own.args }),
+    ...(environment.length === 0
+      ? {}
+      : {
+          env: environment.map((entry) => ({
+            name: entry.slice(0, entry.indexOf("=")),
+            value: entry.slice(entry.indexOf("=") + 1),
+          })),
+        }),
+  };
 }

@@ -4,10 +4,11 @@ import type { TalosVersion } from "../evidence";
 import type { Architecture } from "../openstack/images";
 import type { Problem } from "../problem";
 import { describe } from "../report";
-import { extensionNames, extensionRow, moduleName } from "./catalogue";
-import type { Extensions, KernelModule, RuntimeClass } from "./catalogue";
+import { extensionNames, extensionRow, factoryName, moduleName, removedAfter } from "./catalogue";
+import type { Extensions, KernelModule, NeededDocument, RuntimeClass } from "./catalogue";
 import { declarationProblems, readDeclared } from "./declaredextension";
 import type { Declared } from "./declaredextension";
+import { nearestName } from "./nearestname";
 import type { ConfigurationForm } from "./versions";
 
 export * from "./catalogue";
@@ -29,9 +30,9 @@ export interface ActivatedRuntimeClass extends RuntimeClass {
 
 /** All that follows from a declaration of extensions. */
 export interface ActivationResult {
-  /** `siderolabs/…` for the schematic, sorted, each once. */
+  /** `siderolabs/…` for the schematic, as the minor names them, sorted, each once. */
   readonly officialExtensions: string[];
-  /** Strategic merge patches, YAML text; those of services may hold credentials. */
+  /** Strategic merge patches, YAML text; those of services and providers may hold credentials. */
   readonly configPatches: string[];
   /** Glance properties of the image. */
   readonly imageProperties: Record<string, string>;
@@ -61,7 +62,7 @@ export function activate(
   const names = all.map(([name]) => name);
   for (const [name, value] of all) {
     const row = extensionRow(name);
-    if (row === undefined || name.includes("/")) {
+    if (row?.name !== name) {
       problems.push(unknownProblem(path, name));
       continue;
     }
@@ -69,7 +70,7 @@ export function activate(
     problems.push(...found);
     if (found.length === 0) declared.push(readDeclared(name, value, row));
   }
-  return { ...combine(declared, context.form), problems };
+  return { ...combine(declared, context), problems };
 }
 
 /**
@@ -102,7 +103,8 @@ function replaceTexts(
 ): Extensions {
   return Object.fromEntries(
     Object.entries(extensions).map(([name, value]: [string, unknown]) => {
-      if (extensionRow(name)?.activation.class !== "service-configuration") return [name, value];
+      const kind = extensionRow(name)?.activation.class;
+      if (kind !== "service-configuration" && kind !== "credential-provider") return [name, value];
       return isRecord(value) ? [name, replaceServiceTexts(value, replaced)] : [name, value];
     }),
   );
@@ -132,14 +134,18 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function combine(
   declared: readonly Declared[],
-  form: ConfigurationForm,
+  { form, talosVersion }: ActivationContext,
 ): Omit<ActivationResult, "problems"> {
   const modules = mergeModules(declared.flatMap((extension) => extension.modules));
   const sysctls = Object.fromEntries(declared.flatMap(({ sysctls }) => Object.entries(sysctls)));
+  const providers = declared.flatMap(({ credentialProvider }) => credentialProvider ?? []);
+  const minor = `${talosVersion.major}.${talosVersion.minor}`;
   return {
-    officialExtensions: declared.map(({ name }) => `siderolabs/${name}`),
+    officialExtensions: declared.map(({ name }) => `siderolabs/${nameInMinor(name, minor)}`).sort(),
     configPatches: [
       ...machinePatches(modules, sysctls, form),
+      ...declared.flatMap(({ documents }) => documents.map(documentPatch)),
+      ...(providers.length === 0 ? [] : [providerPatch(providers, form)]),
       ...declared.flatMap(({ service }) => (service === undefined ? [] : [stringify(service)])),
     ],
     imageProperties: Object.fromEntries(declared.flatMap(({ imageProperties }) => imageProperties)),
@@ -151,7 +157,34 @@ function combine(
   };
 }
 
-type FullModule = Required<KernelModule>;
+function nameInMinor(name: string, minor: string): string {
+  const row = extensionRow(name);
+  return row === undefined ? name : factoryName(row, minor);
+}
+
+function documentPatch(document: NeededDocument): string {
+  return stringify({ apiVersion: "v1alpha1", ...document });
+}
+
+function providerPatch(providers: readonly object[], form: ConfigurationForm): string {
+  const configuration = {
+    apiVersion: "kubelet.config.k8s.io/v1",
+    kind: "CredentialProviderConfig",
+    providers,
+  };
+  switch (form) {
+    case "v1alpha1":
+      return stringify({ machine: { kubelet: { credentialProviderConfig: configuration } } });
+    case "documents":
+      return stringify({
+        apiVersion: "v1alpha1",
+        kind: "KubeCredentialProviderConfig",
+        configuration,
+      });
+  }
+}
+
+type FullModule = Required<Omit<KernelModule, "alternatives">>;
 
 // A module that is named twice is loaded once, with the parameters of the last one that has any.
 function mergeModules(modules: readonly KernelModule[]): FullModule[] {
@@ -201,17 +234,30 @@ function machinePatches(
 }
 
 function unknownProblem(path: string, name: string): Problem {
-  const short = name.replace(/^siderolabs\//, "");
-  const known = short !== name && extensionRow(short) !== undefined;
+  const current = extensionRow(name)?.name;
+  const last = removedAfter(name);
+  const found = { rule: "extension-known", path: `${path}.${name}`, found: describe(name) };
+  if (current !== undefined) {
+    const prefixed = name === `siderolabs/${current}`;
+    return {
+      ...found,
+      required: prefixed
+        ? `the name without siderolabs/: ${current}`
+        : `the name that it has today: ${current}`,
+      fix: `Write ${current}.`,
+    };
+  }
+  if (last !== undefined) {
+    return {
+      ...found,
+      required: `an extension that exists; Talos ${last} was the last one with it`,
+      fix: "Remove the extension.",
+    };
+  }
+  const nearest = nearestName(name, extensionNames);
   return {
-    rule: "extension-known",
-    path: `${path}.${name}`,
-    found: describe(name),
-    required: known
-      ? `the name without siderolabs/: ${short}`
-      : `one of ${extensionNames.join(", ")}`,
-    fix: known
-      ? `Write ${short}.`
-      : "Correct the name; other extensions need an image that is given by its ID.",
+    ...found,
+    required: "the name of an official extension, without siderolabs/",
+    fix: `${nearest === undefined ? "" : `Did you mean ${nearest}? `}Correct the name; other extensions need an image that is given by its ID.`,
   };
 }

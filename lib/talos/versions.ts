@@ -19,6 +19,9 @@ export const talosMinors = [
 /** A Talos minor that the tables know (`1.13`). */
 export type TalosMinor = (typeof talosMinors)[number];
 
+/** A minor of the catalogue of extensions, which also knows what the next one brings. */
+export type CatalogueMinor = TalosMinor | "1.15";
+
 /**
  * How far a Talos minor is supported. `full`: created, changed, upgraded. `incident`: as far as it
  * takes to reproduce and repair boot loops of that minor. `knowledge`: tables and reports only.

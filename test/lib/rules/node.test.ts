@@ -270,12 +270,12 @@ describe("what was not seen", () => {
       "storage-0: extensions of schematic abc are not known",
     ]);
     const evidence = bare({
-      ...withImage("siderolabs/qemu-guest-agent", "siderolabs/lldpd"),
+      ...withImage("siderolabs/qemu-guest-agent", "siderolabs/own-driver"),
       imageProperties: undefined,
     });
     expect(unseen(evidence)).toEqual([
       "storage-0: image properties were not seen (not-in-stack), which activate qemu-guest-agent",
-      "storage-0: extension lldpd is not in the catalogue and was not judged",
+      "storage-0: extension own-driver is not in the catalogue and was not judged",
     ]);
   });
 

@@ -42,6 +42,8 @@ machine:
       op: create
       content: |
         [plugins]
+  kubelet:
+    credentialProviderConfig: {providers: [{name: ecr-credential-provider}]}
   install:
     image: factory.talos.dev/openstack-installer/abc:v1.13.9
 cluster: {}
@@ -58,6 +60,8 @@ cluster: {}
         ["kernel.mask", "0x10"],
       ]),
       extensionServices: new Set(),
+      credentialProviders: new Set(["ecr-credential-provider"]),
+      userVolumes: new Set(),
       files: new Set(["/etc/cri/conf.d/20-customization.part"]),
       installImage: "factory.talos.dev/openstack-installer/abc:v1.13.9",
       certSANs: ["192.0.2.1", "api.example"],
@@ -71,6 +75,8 @@ cluster: {}
       "{apiVersion: v1alpha1, kind: KernelModuleConfig, name: drbd, parameters: [x=y]}",
       "{apiVersion: v1alpha1, kind: SysctlConfig, params: {c.d: 2}}",
       "{apiVersion: v1alpha1, kind: ExtensionServiceConfig, name: tailscale}",
+      "{apiVersion: v1alpha1, kind: UserVolumeConfig, name: fscache}",
+      "{apiVersion: v1alpha1, kind: KubeCredentialProviderConfig, configuration: {providers: [{name: harbor-credential-provider}]}}",
       "{apiVersion: v1alpha1, kind: EtcFileConfig, name: cri/conf.d/20-customization.part}",
       "{apiVersion: v1alpha1, kind: UnattendedInstallConfig, installer: {image: i}}",
       "{apiVersion: v9, kind: NotYetKnown, machine: {type: worker}}",
@@ -86,6 +92,8 @@ cluster: {}
         ["c.d", "2"],
       ]),
       extensionServices: new Set(["tailscale"]),
+      credentialProviders: new Set(["harbor-credential-provider"]),
+      userVolumes: new Set(["fscache"]),
       files: new Set(["/etc/cri/conf.d/20-customization.part"]),
       installImage: "i",
       certSANs: [],
@@ -94,11 +102,25 @@ cluster: {}
         "KernelModuleConfig",
         "SysctlConfig",
         "ExtensionServiceConfig",
+        "UserVolumeConfig",
+        "KubeCredentialProviderConfig",
         "EtcFileConfig",
         "UnattendedInstallConfig",
         "NotYetKnown",
       ],
     });
+  });
+
+  it("strategic merge patches, without what they delete", () => {
+    const text = [
+      "machine: {kernel: {modules: [{name: drbd}, {name: zfs, $patch: delete}]}}",
+      "{apiVersion: v1alpha1, kind: ExtensionServiceConfig, name: tailscale, $patch: delete}",
+      "{apiVersion: v1alpha1, kind: KernelModuleConfig, name: btrfs, $patch: delete}",
+    ].join("\n---\n");
+    const read = facts(text);
+    expect([...read.kernelModules.keys()]).toEqual(["drbd"]);
+    expect([...read.extensionServices]).toEqual([]);
+    expect(read.documents).toHaveLength(3);
   });
 
   it("anchors, aliases and merge keys", () => {

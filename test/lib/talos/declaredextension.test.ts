@@ -1,16 +1,18 @@
-// Does not prove that upstream's extensions depend on one another as rows say: rows are made up here,
-// because no row of the catalogue uses these columns so far.
+// Does not prove that upstream's extensions depend on one another as rows say: the row is made up.
 import type { ExtensionRow } from "../../../lib/talos/catalogue";
 import { declarationProblems } from "../../../lib/talos/declaredextension";
 
 const row: ExtensionRow = {
+  name: "btrfs",
+  availableFrom: "1.8",
+  formerNames: [],
   purpose: "made up",
   activation: { class: "nothing", reason: "made up" },
   blockingServices: [],
   architectures: ["amd64"],
   from: "1.8",
   until: "1.10",
-  requires: ["zfs"],
+  requires: [["zfs", "nfsd"]],
   conflicts: ["drbd"],
 };
 
@@ -20,6 +22,7 @@ describe("declarationProblems", () => {
   it("accept an extension with what it requires, on a minor and an architecture that has it", () => {
     const context = { talosVersion, architecture: "amd64", form: "v1alpha1" } as const;
     expect(declarationProblems("extensions.x", "x", true, row, context, ["x", "zfs"])).toEqual([]);
+    expect(declarationProblems("extensions.x", "x", true, row, context, ["x", "nfsd"])).toEqual([]);
   });
 
   it("name the last minor, the architecture, what is missing and what conflicts", () => {
@@ -43,9 +46,9 @@ describe("declarationProblems", () => {
       {
         rule: "extension-requirements-declared",
         path: "extensions.x",
-        found: "x without zfs",
-        required: "zfs beside x; the factory does not add it",
-        fix: "Declare zfs as well.",
+        found: "x without zfs or nfsd",
+        required: "zfs or nfsd beside x; the factory does not add it",
+        fix: "Declare zfs or nfsd as well.",
       },
       {
         rule: "extension-conflicts-absent",

@@ -3,9 +3,22 @@
 import fc from "fast-check";
 import { parse } from "yaml";
 
-import { activate, extensionNames, extensionRow } from "../../../lib/talos/extensions";
-import { moduleName, withoutLaterTexts, withoutTexts } from "../../../lib/talos/extensions";
-import type { ActivationContext, ExtensionRow, Extensions } from "../../../lib/talos/extensions";
+import {
+  activate,
+  extensionNames,
+  extensionRow,
+  extensionTable,
+  moduleName,
+  withoutLaterTexts,
+  withoutTexts,
+} from "../../../lib/talos/extensions";
+import type {
+  ActivationContext,
+  Behaviour,
+  ExtensionName,
+  ExtensionRow,
+  Extensions,
+} from "../../../lib/talos/extensions";
 import { readConfiguration } from "../../../lib/talos/configuration";
 import { parseTalosVersion, talosMinors } from "../../../lib/talos/versions";
 
@@ -15,7 +28,25 @@ const on = (text: string, form: "v1alpha1" | "documents" = "v1alpha1"): Activati
   return { talosVersion, architecture: "amd64", form };
 };
 
-const everything: Required<Extensions> = {
+/** A declaration that an extension accepts. */
+function declared({ activation }: ExtensionRow): unknown {
+  switch (activation.class) {
+    case "service-configuration":
+      return { environment: ["KEY=value"] };
+    case "credential-provider":
+      return { matchImages: ["*.example"] };
+    case "kernel-modules":
+      return activation.oneOf === undefined || { modules: [{ name: activation.oneOf[0] }] };
+    case "image-property":
+    case "runtime":
+    case "automatic":
+    case "nothing":
+    case "never":
+      return true;
+  }
+}
+
+const everything: Extensions = {
   "qemu-guest-agent": true,
   zfs: true,
   drbd: true,
@@ -37,36 +68,48 @@ describe("the catalogue", () => {
 
   it.each(rows)("has a usable row for %s", (name, row) => {
     expect(name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
-    expect(row.purpose).not.toBe("");
+    expect(row.purpose).toMatch(/^\S.*[^.\s]$/);
     expect(row.architectures.length).toBeGreaterThan(0);
-    expect(talosMinors).toContain(row.from);
-    for (const other of [...row.requires, ...row.conflicts]) {
+    expect([...talosMinors, "1.15"]).toContain(row.from);
+    for (const other of [...row.requires.flat(), ...row.conflicts]) {
       expect(extensionNames).toContain(other);
       expect(other).not.toBe(name);
     }
-    // A service that blocks the boot must be released by something that activation does.
+    for (const other of row.conflicts) expect(extensionTable[other].conflicts).toContain(name);
+    // A service that blocks the boot must be released by something that activation does, here or
+    // of what is required.
     for (const { id, waitsFor } of row.blockingServices) {
       expect(id).toMatch(/^ext-/);
       const releasing =
         waitsFor.kind === "configuration"
           ? ["service-configuration"]
-          : ["kernel-modules", "image-property"];
-      expect(releasing).toContain(row.activation.class);
+          : ["kernel-modules", "image-property", "never"];
+      const awaited = (row.awaitedModules ?? []).length > 0 && row.requires.length > 0;
+      expect([awaited, ...releasing]).toContain(awaited || row.activation.class);
     }
   });
 
   it.each(rows)("leaves a trace of %s where it can be judged", (name, row) => {
-    const value = everything[name as keyof Extensions];
-    const result = activate({ [name]: value }, on("1.13.9"));
-    expect(result.problems).toEqual([]);
-    expect(result.officialExtensions).toEqual([`siderolabs/${name}`]);
+    const architecture = row.architectures[0] ?? "amd64";
+    const context = { ...on("1.15.0", "documents"), architecture };
+    const required = Object.fromEntries(
+      [...row.requires].flatMap(([other]) => (other === undefined ? [] : [[other, true]])),
+    );
+    const result = activate({ ...required, [name]: declared(row) }, context);
+    const never = row.activation.class === "never";
+    expect(result.problems.map(({ rule }) => rule)).toEqual(
+      never ? ["extension-usable-on-openstack"] : [],
+    );
+    expect(result.officialExtensions.includes(`siderolabs/${name}`)).toBe(!never);
     const traces = {
       "kernel-modules": result.kernelModules.size > 0,
       "image-property": Object.keys(result.imageProperties).length > 0,
       "service-configuration": result.configPatches.join().includes("ExtensionServiceConfig"),
+      "credential-provider": result.configPatches.join().includes("CredentialProviderConfig"),
       runtime: result.runtimeClasses.length > 0,
-      automatic: result.configPatches.length === 0,
-      nothing: result.configPatches.length === 0,
+      automatic: true,
+      nothing: true,
+      never: result.configPatches.length === 0,
     };
     expect(traces[row.activation.class]).toBe(true);
   });
@@ -80,16 +123,27 @@ describe("the catalogue", () => {
   it("does not compile without an activation class, nor with true where a configuration is needed", () => {
     // @ts-expect-error `activation` is missing.
     const row: ExtensionRow = {
+      name: "zfs",
       purpose: "x",
       blockingServices: [],
       architectures: ["amd64"],
       from: "1.6",
+      availableFrom: "1.6",
+      formerNames: [],
       requires: [],
       conflicts: [],
     };
+    // @ts-expect-error `activation` is missing.
+    const behaviour: Behaviour = { warning: "x" };
+    // @ts-expect-error A row is missing for every extension but one.
+    const table = { zfs: behaviour } satisfies Record<ExtensionName, Behaviour>;
     // @ts-expect-error The service waits for its configuration.
     const extensions: Extensions = { tailscale: true };
-    expect([row, extensions]).toHaveLength(2);
+    // @ts-expect-error Only the hardware tells which modules.
+    const modem: Extensions = { "usb-modem-drivers": true };
+    // @ts-expect-error It is not for OpenStack.
+    const agent: Extensions = { "hyperv-guest-agent": true };
+    expect([row, table, extensions, modem, agent]).toHaveLength(5);
   });
 });
 
@@ -238,106 +292,82 @@ describe("activate", () => {
   });
 });
 
-describe("activate refuses", () => {
-  it("an unknown name, with the right one where it is known", () => {
-    const problems = activate({ "siderolabs/zfs": true, zsf: true }, on("1.13.9")).problems;
-    expect(problems).toEqual([
-      {
-        rule: "extension-known",
-        path: "extensions.siderolabs/zfs",
-        found: '"siderolabs/zfs"',
-        required: "the name without siderolabs/: zfs",
-        fix: "Write zfs.",
-      },
-      {
-        rule: "extension-known",
-        path: "extensions.zsf",
-        found: '"zsf"',
-        required: `one of ${extensionNames.join(", ")}`,
-        fix: "Correct the name; other extensions need an image that is given by its ID.",
-      },
+describe("activate writes", () => {
+  it("names of the minor into the schematic", () => {
+    const names = { i915: true, "nvidia-fabricmanager-lts": true, "nonfree-kmod-nvidia-lts": true };
+    const schematic = (version: string) => activate(names, on(version)).officialExtensions;
+    expect(schematic("1.7.7")).toEqual([
+      "siderolabs/i915-ucode",
+      "siderolabs/nonfree-kmod-nvidia",
+      "siderolabs/nvidia-fabricmanager",
+    ]);
+    expect(schematic("1.9.6")).toEqual([
+      "siderolabs/i915",
+      "siderolabs/nonfree-kmod-nvidia-lts",
+      "siderolabs/nvidia-fabricmanager-lts",
     ]);
   });
 
-  it("true for an extension whose service waits for its configuration", () => {
-    expect(activate({ tailscale: true }, on("1.13.9"))).toMatchObject({
-      officialExtensions: [],
-      problems: [
+  it("credential providers of the kubelet as one configuration, in both forms", () => {
+    const providers = {
+      "ecr-credential-provider": {
+        matchImages: ["*.dkr.ecr.*.amazonaws.com"],
+        environment: ["AWS_PROFILE=a=b"],
+      },
+      "harbor-credential-provider": {
+        matchImages: ["harbor.example"],
+        defaultCacheDuration: "5m",
+        args: ["--verbose"],
+      },
+    };
+    const configuration = {
+      apiVersion: "kubelet.config.k8s.io/v1",
+      kind: "CredentialProviderConfig",
+      providers: [
         {
-          rule: "extension-declaration-valid",
-          path: "extensions.tailscale",
-          found: "true",
-          required:
-            '{ environment: ["KEY=value"] } or { configFiles: [{ content, mountPath }] }, not true: the service waits for its configuration and blocks the boot',
+          name: "ecr-credential-provider",
+          matchImages: ["*.dkr.ecr.*.amazonaws.com"],
+          defaultCacheDuration: "12h",
+          apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+          env: [{ name: "AWS_PROFILE", value: "a=b" }],
+        },
+        {
+          name: "harbor-credential-provider",
+          matchImages: ["harbor.example"],
+          defaultCacheDuration: "5m",
+          apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+          args: ["--verbose"],
         },
       ],
-    });
-  });
-
-  it.each<[string, unknown]>([
-    ["zfs", false],
-    ["zfs", null],
-    ["zfs", "yes"],
-    ["zfs", {}],
-    ["zfs", { modules: [] }],
-    ["zfs", { modules: [{ name: "a b" }] }],
-    ["zfs", { modules: [{ name: "a", parameters: "b" }] }],
-    ["zfs", { modules: [{ name: "zfs" }], other: 1 }],
-    ["zfs", { notActivated: "reason" }],
-    ["qemu-guest-agent", { notActivated: "reason" }],
-    ["iscsi-tools", {}],
-    ["util-linux-tools", { notActivated: " " }],
-    ["gvisor", { runtimeClasses: [] }],
-    ["gvisor", { runtimeClasses: [{ name: "Upper", handler: "runsc" }] }],
-    ["gvisor", { runtimeClasses: [{ name: "kata", handler: "kata" }] }],
-    ["tailscale", {}],
-    ["tailscale", { environment: [] }],
-    ["tailscale", { environment: ["no value"] }],
-    ["tailscale", { environment: "TS_AUTHKEY=x" }],
-    ["tailscale", { configFiles: [{ content: "x", mountPath: "relative" }] }],
-    ["tailscale", { environment: ["A=b"], enviroment: ["C=d"] }],
-    ["tailscale", ["A=b"]],
-  ])("%s: %j", (name, value) => {
-    const { problems, officialExtensions } = activate({ [name]: value }, on("1.13.9"));
-    expect(problems.map(({ rule, path }) => [rule, path])).toEqual([
-      ["extension-declaration-valid", `extensions.${name}`],
+    };
+    const patches = (form: "v1alpha1" | "documents") =>
+      activate(providers, on("1.14.1", form)).configPatches.map((text) => parse(text) as unknown);
+    expect(patches("v1alpha1")).toEqual([
+      { machine: { kubelet: { credentialProviderConfig: configuration } } },
     ]);
-    expect(officialExtensions).toEqual([]);
+    expect(patches("documents")).toEqual([
+      { apiVersion: "v1alpha1", kind: "KubeCredentialProviderConfig", configuration },
+    ]);
   });
 
-  it("a Talos minor that cannot activate it", () => {
-    const tailscale = { environment: ["TS_AUTHKEY=x"] };
-    expect(activate({ tailscale }, on("1.6.8")).problems).toEqual([
+  it("files and volumes that an extension needs", () => {
+    const { configPatches } = activate({ cachefilesd: true }, on("1.15.0", "documents"));
+    expect(configPatches.map((text) => parse(text) as unknown)).toEqual([
+      { apiVersion: "v1alpha1", kind: "KernelModuleConfig", name: "cachefiles" },
       {
-        rule: "extension-available-in-talos",
-        path: "extensions.tailscale",
-        found: "Talos 1.6.8",
-        required: "Talos 1.7 or newer",
-        fix: "Remove the extension or change talosVersion.",
+        apiVersion: "v1alpha1",
+        kind: "EtcFileConfig",
+        name: "cachefilesd.conf",
+        contents:
+          "dir /var/mnt/fscache\ntag talos\nbrun 10%\nbcull 7%\nbstop 3%\nfrun 10%\nfcull 7%\nfstop 3%\n",
+      },
+      {
+        apiVersion: "v1alpha1",
+        kind: "UserVolumeConfig",
+        name: "fscache",
+        volumeType: "directory",
       },
     ]);
-    expect(activate({ tailscale }, on("1.7.7")).problems).toEqual([]);
-  });
-
-  it("without ever showing what a service is configured with", () => {
-    const secret = "tskey-auth-secret";
-    fc.assert(
-      fc.property(
-        fc.constantFrom<unknown>(
-          { environment: secret },
-          { environment: [secret] },
-          { environment: [{ secret }] },
-          { [secret]: true },
-          { configFiles: [{ content: secret, mountPath: secret }] },
-          [secret],
-        ),
-        (value) => {
-          const { problems } = activate({ tailscale: value }, on("1.13.9"));
-          expect(problems).toHaveLength(1);
-          expect(JSON.stringify(problems)).not.toContain(secret);
-        },
-      ),
-    );
   });
 });
 
