@@ -196,7 +196,7 @@ func ready(node object) object {
 // nodeStatus is what the Node's status lacks, or nil: setters of pkg/kubelet/nodestatus in Kubernetes.
 func (n *node) nodeStatus(node, pods object) object {
 	wanted := object{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}
-	if n.configuration().K8sFlannelCNIConfig() == nil && !hasCNI(pods) {
+	if !n.flannel() && !hasCNI(pods) {
 		wanted = object{"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "container runtime network not ready: " +
 			"NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized"}
 	}
@@ -214,6 +214,15 @@ func (n *node) nodeStatus(node, pods object) object {
 	room := object{"cpu": "4", "memory": "8Gi", "pods": "110", "ephemeral-storage": "20Gi"}
 	return object{"conditions": []object{wanted}, "nodeInfo": info, "capacity": room, "allocatable": room,
 		"addresses": []object{{"type": "InternalIP", "address": n.ip}, {"type": "Hostname", "address": n.name}}}
+}
+
+// flannel says whether a control plane has it: they bring it to all nodes, here unseen.
+func (n *node) flannel() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.members(), func(m member) bool {
+		return m.config.Machine().Type().IsControlPlane() && m.config.K8sFlannelCNIConfig() != nil
+	})
 }
 
 // hasCNI: a pod runs here that has the host's /etc/cni/net.d, where a CNI puts its configuration.

@@ -34,7 +34,7 @@ type lab struct {
 	servers  map[string]*exec.Cmd
 }
 
-func newLab(t *testing.T) *lab {
+func newLab(t *testing.T, contract string) *lab {
 	for _, name := range []string{"talosctl", "kubebox", "kubectl", "kwok"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Skip("needs " + name + " on the path: . sandbox/env.sh")
@@ -43,7 +43,7 @@ func newLab(t *testing.T) *lab {
 	l := &lab{T: t, dir: t.TempDir(), userData: map[string]string{}, servers: map[string]*exec.Cmd{}}
 	t.Setenv("TALOSCONFIG", l.dir+"/talosconfig")
 	l.run(true, "go", "build", "-o", l.dir+"/talosnode", ".")
-	l.run(true, "talosctl", "gen", "config", "test", "https://127.90.0.11:6443", "--talos-version", "v1.13", "--kubernetes-version", "1.36.3",
+	l.run(true, "talosctl", "gen", "config", "test", "https://127.90.0.11:6443", "--talos-version", contract, "--kubernetes-version", "1.36.3",
 		"--with-docs=false", "--with-examples=false", "-o", l.dir)
 	listener := must(net.Listen("tcp", "127.90.0.1:0"))
 	l.metadata = listener.Addr().String()
@@ -148,7 +148,7 @@ func (l *lab) timeout(text string) {
 }
 
 func TestMachine(t *testing.T) {
-	l := newLab(t)
+	l := newLab(t, "v1.13")
 	l.patch("worker.yaml", "zfs.yaml", "machine: {kernel: {modules: [{name: zfs}]}}")
 	l.patch("zfs.yaml", "files.yaml", "machine: {files: [{path: /var/x, content: x, op: create, permissions: 420}]}")
 	newer := append(must(os.ReadFile(l.dir+"/zfs.yaml")), []byte("---\napiVersion: v1alpha1\nkind: KernelModuleConfig\nname: drbd\n")...)
@@ -324,7 +324,7 @@ func TestMachine(t *testing.T) {
 }
 
 func TestCNI(t *testing.T) {
-	l := newLab(t)
+	l := newLab(t, "v1.13")
 	l.patch("controlplane.yaml", "cilium.yaml", "cluster: {network: {cni: {name: none}}, allowSchedulingOnControlPlanes: true, externalCloudProvider: {enabled: true}}")
 	l.start("cp-1", "127.90.0.11", "abv1.13.9", "cilium.yaml")
 	l.until("booting", talosctl("11", "get", "machinestatus")...)
@@ -345,4 +345,21 @@ func TestCNI(t *testing.T) {
 		"tolerations": [{"operator": "Exists"}], "containers": [{"name": "agent", "image": "cilium"}], "volumes": [{"name": "cni", "hostPath": {"path": "/etc/cni/net.d"}}]}}}}`), 0o600))
 	l.until("daemonset", kubectl("apply", "-f", l.dir+"/cni.yaml")...)
 	l.until("True kubelet is posting ready status", kubectl("get", "node", "cp-1", "-o", condition)...)
+}
+
+// The configurations of 1.14 have a document for each part.
+func TestDocuments(t *testing.T) {
+	l := newLab(t, "v1.14")
+	l.start("cp-1", "127.90.0.11", "abv1.14.1", "controlplane.yaml")
+	l.start("old", "127.90.0.41", "abv1.13.9", "worker.yaml")
+	l.has("old", "not registered")
+	l.until("booting", talosctl("11", "get", "machinestatus")...)
+	l.run(true, talosctl("11", "bootstrap")...)
+	l.until("running   true", talosctl("11", "get", "machinestatus")...)
+	l.start("storage", "127.90.0.31", "cdv1.14.1", "worker.yaml")
+	l.until(`Waiting for file "/dev/zfs" to exist`, talosctl("31", "services")...)
+	zfs := append(must(os.ReadFile(l.dir+"/worker.yaml")), []byte("---\napiVersion: v1alpha1\nkind: KernelModuleConfig\nname: zfs\n")...)
+	check(os.WriteFile(l.dir+"/zfs.yaml", zfs, 0o600))
+	l.run(true, talosctl("31", "apply-config", "-f", l.dir+"/zfs.yaml")...)
+	l.until("running   true", talosctl("31", "get", "machinestatus")...)
 }
