@@ -61,13 +61,3 @@ export function quotaProblems(needed: QuotaNeeds, limits: QuotaLimits): Problem[
     ];
   });
 }
-
-/** Quotas that are needed and could not be read, in the order of {@link quotaUnits}. */
-export function unseenQuotas(needed: QuotaNeeds, limits: QuotaLimits): string[] {
-  return quotaNames.flatMap((name) => {
-    if ((needed[name] ?? 0) <= 0) return [];
-    const fact = limits[name];
-    if (fact === undefined) return [`quota ${name} was not read`];
-    return isKnown(fact) ? [] : [`quota ${name} was not seen (${fact.missing})`];
-  });
-}
