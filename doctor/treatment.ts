@@ -194,7 +194,7 @@ function slimImage(
   const upload = slim.json ?? `@${options.schematics ?? "."}/${slim.id}.yaml`;
   return [
     {
-      what: `If the node ${what}: upgrade it to an image that holds just what it needs; it reboots once.${
+      what: `If the node ${what}: upgrade it to an image that holds just what it needs; it reboots once.${oneByOne(node)}${
         slim.json === undefined && options.schematics === undefined
           ? " Its schematic holds more than extensions: --schematics FOLDER writes it."
           : ""
@@ -206,7 +206,7 @@ function slimImage(
         ]),
         image === undefined
           ? `talosctl upgrade: the release of the node is not known; the schematic is ${slim.id}`
-          : talosctl(address, options, ["upgrade", "--image", image]),
+          : upgrade(node, address, image, options),
       ],
     },
   ];
@@ -254,10 +254,29 @@ export function upgradeToExpected(
     ? []
     : [
         {
-          what: "Once what the new image needs is activated: upgrade, and look again after 70 minutes at the most.",
-          commands: [talosctl(address, options, ["upgrade", "--image", image])],
+          what: `Once what the new image needs is activated: upgrade, and look again after 70 minutes at the most.${oneByOne(node)}`,
+          commands: [upgrade(node, address, image, options)],
         },
       ];
+}
+
+// Up to 1.7, an upgrade without --preserve wipes the node's data; newer talosctl need no such flag
+// (https://www.talos.dev/v1.8/introduction/what-is-new/#upgrades).
+function upgrade(
+  { talos }: RunningNode,
+  address: string,
+  image: string,
+  options: TreatmentOptions,
+): string {
+  const minor = isKnown(talos) ? `${talos.value.major}.${talos.value.minor}` : "1.8";
+  const preserve = compareMinors(minor, "1.8") < 0 ? ["--preserve"] : [];
+  return talosctl(address, options, ["upgrade", "--image", image, ...preserve]);
+}
+
+function oneByOne({ configuration }: RunningNode): string {
+  return isKnown(configuration) && configuration.value.machineType === "controlplane"
+    ? " It is a control plane: upgrade one at a time, with etcd healthy before and after."
+    : "";
 }
 
 function talosctl(address: string, options: TreatmentOptions, args: readonly string[]): string {

@@ -8,7 +8,8 @@ export type Awaited =
   | { readonly kind: "file"; readonly path: string }
   /** An ExtensionServiceConfig with the name of the service. */
   | { readonly kind: "configuration" }
-  /** Services, the network, the clock: whatever Talos brings about by itself. */
+  | { readonly kind: "service"; readonly service: string }
+  /** The network, the clock: whatever Talos brings about by itself. */
   | { readonly kind: "other"; readonly text: string };
 
 /** A service of a node as `talosctl services` shows it. */

@@ -62,6 +62,8 @@ export function readAwaited(event: string): Awaited[] {
   return text.split(", ").map((part): Awaited => {
     const path = /^file "([^"]+)" to exist$/.exec(part)?.[1];
     if (path !== undefined) return { kind: "file", path };
+    const service = /^service "([^"]+)" to be /.exec(part)?.[1];
+    if (service !== undefined) return { kind: "service", service };
     return part === "extension service config"
       ? { kind: "configuration" }
       : { kind: "other", text: part };

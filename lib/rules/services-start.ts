@@ -147,6 +147,8 @@ function awaitedText(awaited: Awaited): string {
       return awaited.path;
     case "configuration":
       return "its ExtensionServiceConfig";
+    case "service":
+      return `service ${awaited.service}`;
     case "other":
       return describe(awaited.text);
   }

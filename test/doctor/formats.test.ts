@@ -65,7 +65,7 @@ NODE       SERVICE    STATE     HEALTH   LAST CHANGE   LAST EVENT
         state: "Waiting",
         changedAgo: 5,
         awaits: [
-          { kind: "other", text: 'service "udevd" to be "up"' },
+          { kind: "service", service: "udevd" },
           { kind: "file", path: "/dev/zfs" },
         ],
         restarts: false,

@@ -4,9 +4,8 @@ import * as fs from "node:fs";
 
 import { schematicId } from "../../lib/talos/schematic";
 import type { NodeFixture } from "./support";
-import { doctor, outputsOf, save, temporaryFolder, usualServices } from "./support";
+import { doctor, incident, outputsOf, save, talosLine, temporaryFolder } from "./support";
 
-const at = (time: string, line: string) => `[2024-12-09T${time}Z]: [talos] ${line}`;
 const official = (...names: string[]) =>
   schematicId({
     customization: {
@@ -15,39 +14,6 @@ const official = (...names: string[]) =>
   });
 const both = official("drbd", "zfs");
 const plain = official();
-
-/** Talos 1.8.3 with zfs and drbd in the image, and nothing that activates them. */
-const sick: NodeFixture = {
-  address: "10.10.0.31",
-  talos: "1.8.3",
-  stage: "booting",
-  extensions: ["drbd", "zfs"],
-  services: [
-    ...usualServices,
-    [
-      "ext-zpool-importer",
-      "Waiting",
-      "?",
-      "57m50s",
-      'Waiting for service "udevd" to be "up", file "/dev/zfs" to exist',
-    ],
-  ],
-  log: [
-    "[2024-12-09T17:19:40Z]: Linux version 6.6.60-talos",
-    "[2024-12-09T17:19:50Z]: [talos] [initramfs] enabling system extension drbd 9.2.11-v1.8.3",
-    "[2024-12-09T17:19:50Z]: [talos] [initramfs] enabling system extension zfs 2.2.6-v1.8.3",
-    at("17:20:00", "boot sequence: 22 phase(s)"),
-    at("17:20:10.5", "task startAllServices (1/1): starting"),
-    at("17:20:10.6", "task startAllServices (1/1): waiting for 10 services"),
-    at("17:20:11", 'service[ext-zpool-importer](Waiting): Waiting for file "/dev/zfs" to exist'),
-    at(
-      "17:20:11",
-      'task startAllServices (1/1): service "ext-zpool-importer" to be "up", service "kubelet" to be "up"',
-    ),
-    at("17:20:26", 'task startAllServices (1/1): service "ext-zpool-importer" to be "up"'),
-    at("18:17:57.0019243", 'task startAllServices (1/1): service "ext-zpool-importer" to be "up"'),
-  ],
-};
 
 let folder: string;
 beforeEach(() => {
@@ -59,14 +25,14 @@ afterEach(() => {
 
 describe("zfs and drbd in the image, nothing activated", () => {
   it("is explained, with each way to mend it", async () => {
-    save(folder, sick);
+    save(folder, incident);
     expect(await doctor(folder)).toEqual({
       status: 1,
       errors: "",
       output: `10.10.0.31 (Talos 1.8.3, stage booting, schematic ${both.slice(0, 12)}): 3 problems
   Talos will reboot this node at 2024-12-09T18:30:10.500Z, and again and again.
   1. 10.10.0.31.services.ext-zpool-importer
-     found:    ext-zpool-importer waits for "service \\"udevd\\" to be \\"up\\"" and /dev/zfs
+     found:    ext-zpool-importer waits for service udevd and /dev/zfs
      since:    2024-12-09T17:20:11.000Z, for 57 min
      because:  zfs in the image, kernel module zfs not loaded
      required: every service started within 70 minutes; else Talos gives the boot up and reboots the node, again and again
@@ -99,7 +65,7 @@ describe("zfs and drbd in the image, nothing activated", () => {
   });
 
   it("is explained as well without the configuration, from what the node loads", async () => {
-    const saved = save(folder, sick, ["machineconfig.json"]);
+    const saved = save(folder, incident, ["machineconfig.json"]);
     const { status, output } = await doctor(saved);
     expect(status).toBe(1);
     expect(output).toContain("because:  zfs in the image, kernel module zfs not loaded\n");
@@ -111,13 +77,16 @@ describe("zfs and drbd in the image, nothing activated", () => {
 
   it("patches a node of 1.14 by documents", async () => {
     save(folder, {
-      ...sick,
+      ...incident,
       talos: "1.14.1",
       services: [
         ["ext-zfs-service", "Waiting", "?", "30m0s", 'Waiting for file "/dev/zfs" to exist'],
       ],
       log: [
-        at("17:20:26", 'task startAllServices (1/1): service "ext-zfs-service" to be up/finished'),
+        talosLine(
+          "17:20:26",
+          'task startAllServices (1/1): service "ext-zfs-service" to be up/finished',
+        ),
       ],
     });
     const { output } = await doctor(folder);
@@ -127,8 +96,18 @@ describe("zfs and drbd in the image, nothing activated", () => {
     expect(output).toContain("since:    at least 2024-12-09T17:20:26.000Z\n");
   });
 
+  it("keeps the data of a node of 1.7, and minds other control planes", async () => {
+    const configuration = "machine: {type: controlplane}";
+    save(folder, { ...incident, talos: "1.7.6", configuration });
+    const { output } = await doctor(folder);
+    expect(output).toContain(`/openstack-installer/${plain}:v1.7.6 --preserve\n`);
+    expect(output).toContain(
+      "it reboots once. It is a control plane: upgrade one at a time, with etcd healthy before and after.\n",
+    );
+  });
+
   it("commands begin with what the reader gave", async () => {
-    save(folder, sick);
+    save(folder, incident);
     const { output } = await doctor(folder, "--talosconfig", "my talosconfig", "-e", "a,b");
     expect(output).toContain(
       "  talosctl --talosconfig 'my talosconfig' --endpoints a,b --nodes 10.10.0.31 upgrade --image ",
@@ -166,7 +145,7 @@ describe("a node whose upgrade was rolled back", () => {
   it("says so when the log does", async () => {
     save(folder, {
       ...rolledBack,
-      log: [at("19:30:00", 'reverting failed upgrade, switching to "A"')],
+      log: [talosLine("19:30:00", 'reverting failed upgrade, switching to "A"')],
     });
     const { output } = await doctor(folder);
     expect(output).toContain(
@@ -192,11 +171,11 @@ describe("a module that is configured and not in the image", () => {
       address: "10.10.0.33",
       configuration: `machine: {type: worker, kernel: {modules: [{name: drbd, parameters: [usermode_helper=disabled]}, {name: drbd_transport_tcp}]}, install: {image: "factory.talos.dev/openstack-installer/${plain}:v1.13.9"}}`,
       log: [
-        at(
+        talosLine(
           "10:02:44",
           'controller failed {"component": "controller-runtime", "controller": "runtime.KernelModuleSpecController", "error": "error loading module \\x5c"drbd\\x5c": module not found"}',
         ),
-        at("10:02:50", "boot sequence: done: 30s"),
+        talosLine("10:02:50", "boot sequence: done: 30s"),
       ],
     });
     const { status, output } = await doctor(folder);
@@ -228,7 +207,7 @@ describe("a schematic that holds more than extensions", () => {
     const slim = schematicId({
       customization: { extraKernelArgs: schematic.customization.extraKernelArgs },
     });
-    save(folder, { ...sick, schematic });
+    save(folder, { ...incident, schematic });
     const schematics = `${folder}/schematics`;
     const { output } = await doctor(`${folder}/10.10.0.31`, "--schematics", schematics);
     expect(output).toContain(`--data-binary @${schematics}/${slim}.yaml https://`);
@@ -242,8 +221,8 @@ describe("a schematic that holds more than extensions", () => {
   });
 
   it("is not known when the node tells only its ID", async () => {
-    const outputs = outputsOf(sick);
-    save(folder, sick);
+    const outputs = outputsOf(incident);
+    save(folder, incident);
     fs.writeFileSync(
       `${folder}/10.10.0.31/extensions.json`,
       (outputs["extensions.json"] ?? "").replaceAll(both, "ab".repeat(32)),

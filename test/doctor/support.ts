@@ -62,6 +62,48 @@ export const usualServices = [
   ["machined", "Running", "OK", "58m40s", "Health check successful"],
 ] as const;
 
+/** A line of Talos in its kernel log, on the day of the incident. */
+export const talosLine = (time: string, line: string) => `[2024-12-09T${time}Z]: [talos] ${line}`;
+
+/** Talos 1.8.3 with zfs and drbd in the image, and nothing that activates them. */
+export const incident: NodeFixture = {
+  address: "10.10.0.31",
+  talos: "1.8.3",
+  stage: "booting",
+  extensions: ["drbd", "zfs"],
+  services: [
+    ...usualServices,
+    [
+      "ext-zpool-importer",
+      "Waiting",
+      "?",
+      "57m50s",
+      'Waiting for service "udevd" to be "up", file "/dev/zfs" to exist',
+    ],
+  ],
+  log: [
+    "[2024-12-09T17:19:40Z]: Linux version 6.6.60-talos",
+    "[2024-12-09T17:19:50Z]: [talos] [initramfs] enabling system extension drbd 9.2.11-v1.8.3",
+    "[2024-12-09T17:19:50Z]: [talos] [initramfs] enabling system extension zfs 2.2.6-v1.8.3",
+    talosLine("17:20:00", "boot sequence: 22 phase(s)"),
+    talosLine("17:20:10.5", "task startAllServices (1/1): starting"),
+    talosLine("17:20:10.6", "task startAllServices (1/1): waiting for 10 services"),
+    talosLine(
+      "17:20:11",
+      'service[ext-zpool-importer](Waiting): Waiting for file "/dev/zfs" to exist',
+    ),
+    talosLine(
+      "17:20:11",
+      'task startAllServices (1/1): service "ext-zpool-importer" to be "up", service "kubelet" to be "up"',
+    ),
+    talosLine("17:20:26", 'task startAllServices (1/1): service "ext-zpool-importer" to be "up"'),
+    talosLine(
+      "18:17:57.0019243",
+      'task startAllServices (1/1): service "ext-zpool-importer" to be "up"',
+    ),
+  ],
+};
+
 /** Outputs as talosctl 1.8 to 1.14 writes them, by the names of their files. */
 export function outputsOf(node: NodeFixture): Record<string, string> {
   const { address, talos = "1.13.9", extensions = [] } = node;
