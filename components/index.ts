@@ -38,4 +38,5 @@ export type { Extensions } from "../lib/talos/extensions";
 export type { Schematic } from "../lib/talos/schematic";
 export { ciliumValues } from "../lib/talos/cilium";
 export type { ChartValues } from "../lib/talos/cilium";
+export { keepImageLayersPatch } from "../lib/spegel/keepimagelayers";
 export type { Problem } from "../lib/problem";

@@ -5,6 +5,7 @@
 const ts = require("typescript");
 
 const { describeActivation, describeWaits } = require("./catalogue.js");
+const { flowRows, releaseRows } = require("./spegel-tables.js");
 
 /** Replaces what stands between `<!-- generated: NAME -->` and `<!-- end -->`. */
 function fill(text, tables) {
@@ -18,7 +19,7 @@ function fill(text, tables) {
 }
 
 /** All tables by name. */
-function renderTables({ versions, ports, boot, catalogue, policies, argumentsText }) {
+function renderTables({ versions, ports, boot, catalogue, policies, argumentsText, spegel }) {
   return {
     versions: versionTable(versions),
     ports: portTable(ports.ports),
@@ -26,6 +27,22 @@ function renderTables({ versions, ports, boot, catalogue, policies, argumentsTex
     extensions: extensionTable(catalogue.extensionTable),
     policies: policyTable(policies),
     arguments: argumentTables(argumentsText),
+    "spegel-arguments": argumentTables(spegel.argumentsText),
+    "spegel-flows": table(
+      ["", "Other end", "Port of the pod", "Releases", "Why"],
+      flowRows(spegel.flows),
+    ),
+    "spegel-releases": table(
+      [
+        "From",
+        "How pods find each other",
+        "Election objects",
+        "Rights on them",
+        "containerd",
+        "Read in",
+      ],
+      releaseRows(spegel.releases),
+    ),
   };
 }
 

@@ -15,6 +15,11 @@ const tables = renderTables({
   catalogue: require("../dist/lib/talos/catalogue.js"),
   policies: require("../dist/policies/index.js").policies,
   argumentsText: readFileSync(join(root, "components/arguments.ts"), "utf8"),
+  spegel: {
+    flows: require("../dist/lib/spegel/flows.js"),
+    releases: require("../dist/lib/spegel/releases.js"),
+    argumentsText: readFileSync(join(root, "components/spegelarguments.ts"), "utf8"),
+  },
 });
 
 const guides = readdirSync(join(root, "docs/guides")).filter((name) => name.endsWith(".md"));

@@ -15,6 +15,8 @@ import { parseClusterConfig } from "../config";
 import * as boot from "../lib/openstack/boot";
 import * as ports from "../lib/openstack/ports";
 import { clusterProblems } from "../lib/rules/declaration";
+import * as flows from "../lib/spegel/flows";
+import * as releases from "../lib/spegel/releases";
 import * as catalogue from "../lib/talos/catalogue";
 import * as versions from "../lib/talos/versions";
 import { policies } from "../policies/index";
@@ -102,7 +104,8 @@ describe("README and guides", () => {
 
   it("have the tables that the sources yield", () => {
     const argumentsText = read("components/arguments.ts");
-    const sources = { versions, ports, boot, catalogue, policies, argumentsText };
+    const spegel = { flows, releases, argumentsText: read("components/spegelarguments.ts") };
+    const sources = { versions, ports, boot, catalogue, policies, argumentsText, spegel };
     const tables = docs.renderTables(sources);
     const stale = pages
       .filter((page) => docs.fill(read(page), tables) !== read(page))

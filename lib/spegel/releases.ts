@@ -78,7 +78,7 @@ export interface SpegelTraits {
   readonly advertisedMetric: "spegel_advertised_keys" | "spegel_advertised_content_digests";
   /** Label `handler` of the readiness probe in http_request_duration_seconds; none before 0.0.21. */
   readonly readinessHandler?: "/healthz" | "ready" | "readyz";
-  /** Oldest containerd minor that it works with. */
+  /** Oldest containerd minor that it is known to work with. */
   readonly containerd: string;
 }
 
@@ -110,7 +110,7 @@ const v0_0_17: SpegelTraits = {
   routerUdp: false,
   readyNeedsPeer: "no",
   advertisedMetric: "spegel_advertised_keys",
-  containerd: "1.6",
+  containerd: "1.7",
 };
 const v0_0_18: SpegelTraits = { ...v0_0_17, locks: ["Lease"], bootstrapKindFlag: true };
 const v0_0_21: SpegelTraits = {
