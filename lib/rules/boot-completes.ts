@@ -40,14 +40,16 @@ function failureProblems({ subject, log, machine }: RunningNode): Problem[] {
 function describeFailures(
   failures: readonly FailedBoot[],
   last: FailedBoot,
-  { rebooting }: BootLog,
+  { rebooting, revertedTo }: BootLog,
 ): string {
   const times = failures.length === 1 ? "" : ` ${failures.length} times`;
   const when = last.at === undefined ? "" : `, last at ${last.at.toISOString()}`;
   const why = last.timedOut ? ", because its time limit was over" : "";
   const services =
     last.services.length === 0 ? "" : `; it still waited for ${last.services.join(", ")}`;
-  return `the boot sequence failed${times}${when}${why}${services}${rebooting ? "; the node was about to reboot" : ""}`;
+  const reverted =
+    revertedTo === undefined ? "" : `; it was to go back to boot entry ${revertedTo}`;
+  return `the boot sequence failed${times}${when}${why}${services}${reverted}${rebooting ? "; the node was about to reboot" : ""}`;
 }
 
 function stageProblems(node: RunningNode): Problem[] {

@@ -13,7 +13,7 @@ const rule = "running-image-is-expected";
 export function runningImageIsExpected(node: RunningNode): Problem[] {
   const { subject, schematic, talos, log } = node;
   const expected = expectedImage(node);
-  if (expected === undefined) return [];
+  if (expected === undefined) return revertedProblems(node);
   const otherSchematic =
     expected.schematic !== undefined &&
     isKnown(schematic) &&
@@ -37,6 +37,20 @@ export function runningImageIsExpected(node: RunningNode): Problem[] {
         reverted === ""
           ? "If it was upgraded, Talos rolled the upgrade back because its boot did not end in time: activate what the new image needs, then upgrade again. If it never was, upgrade it, or correct machine.install.image."
           : "Activate what the new image needs, or choose an image without it, before the next upgrade: this one would be rolled back again.",
+    },
+  ];
+}
+
+// Nothing tells what the node is to run, but its log that it does not.
+function revertedProblems({ subject, log }: RunningNode): Problem[] {
+  if (!isKnown(log) || log.value.revertedTo === undefined) return [];
+  return [
+    {
+      rule,
+      path: `${subject}.image`,
+      found: `Talos went back to boot entry ${log.value.revertedTo} after a failed upgrade`,
+      required: "the image that the node was upgraded to",
+      fix: "Activate what the new image needs, or choose an image without it, before the next upgrade: this one would be rolled back again.",
     },
   ];
 }

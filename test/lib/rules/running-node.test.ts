@@ -144,6 +144,25 @@ describe("rules over a running node", () => {
     ]);
   });
 
+  it("tell an upgrade that was rolled back by the log alone", () => {
+    const unseen = missing("node-did-not-answer");
+    const failures = [{ services: ["ext-lldpd"], timedOut: true }];
+    const log = known({ ...quiet, completed: false, failures, revertedTo: "A", rebooting: true });
+    const others = ["machine", "services", "installer", "configuration"];
+    const seen = node([], { log, ...Object.fromEntries(others.map((fact) => [fact, unseen])) });
+    expect(runningNodeProblems(seen).map(({ path, found }) => [path, found])).toEqual([
+      ["n.services.ext-lldpd", "ext-lldpd waits for its ExtensionServiceConfig"],
+      [
+        "n.boot",
+        "the boot sequence failed, because its time limit was over; it still waited for ext-lldpd; it was to go back to boot entry A; the node was about to reboot",
+      ],
+      ["n.image", "Talos went back to boot entry A after a failed upgrade"],
+    ]);
+    // The node has been upgraded since, as far as can be seen.
+    const healthy = node([], { log: known({ ...quiet, revertedTo: "A" }) });
+    expect(runningNodeProblems(healthy)).toEqual([]);
+  });
+
   it("tell a module that was not found of an extension, and of none", () => {
     const log = known({ ...quiet, modulesNotFound: ["drbd", "nonsense"] });
     expect(
