@@ -16,17 +16,20 @@ import { crdFiles } from "./judges";
 
 /** A real API server with the CRDs of Cilium and the Prometheus operator; no nodes, no kubelets. */
 export class Cluster {
-  readonly folder = mkdtempSync(join(tmpdir(), "talos-openstack-spegel-"));
   private readonly agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
   private files = 0;
   private collector: ChildProcess | undefined;
 
-  private constructor(readonly server: ApiServer) {}
+  private constructor(
+    /** For all that belongs to it. */
+    readonly folder: string,
+    readonly server: ApiServer,
+  ) {}
 
   static async start(): Promise<Cluster> {
-    const folder = mkdtempSync(join(tmpdir(), "talos-openstack-apiserver-"));
+    const folder = mkdtempSync(join(tmpdir(), "talos-openstack-spegel-"));
     const server = await ApiServer.prepare(join(folder, "server"));
-    const cluster = new Cluster(server);
+    const cluster = new Cluster(folder, server);
     server.start();
     await cluster.until("the API server is ready", async () => {
       return (await cluster.request("GET", "/readyz")).status === 200;
