@@ -74,9 +74,8 @@ func newLab(t *testing.T, contract string) *lab {
 		}
 	}
 	t.Cleanup(func() {
-		for _, cmd := range l.servers {
-			_ = cmd.Process.Signal(syscall.SIGTERM)
-			_ = cmd.Wait()
+		for name := range l.servers {
+			l.stop(name)
 		}
 	})
 	return l
@@ -121,8 +120,14 @@ func (l *lab) start(name, ip, image, userData string) {
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, console, console
 	cmd.Env = append(os.Environ(), "SANDBOX_STATE="+l.dir, "SANDBOX_CLOUD=", "SANDBOX_TALOS_DATA="+must(filepath.Abs("../../../../data/talos.json")),
 		"SANDBOX_METADATA=http://"+l.metadata, "SANDBOX_KWOK_STAGES="+filepath.Dir(must(exec.LookPath("kwok")))+"/kwok-stages.yaml")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // as Nova's driver, which signals the group
 	check(cmd.Start())
 	l.servers[name] = cmd
+}
+
+func (l *lab) stop(name string) {
+	_ = syscall.Kill(-l.servers[name].Process.Pid, syscall.SIGTERM)
+	_ = l.servers[name].Wait()
 }
 
 func (l *lab) console(name string) string {
@@ -262,6 +267,16 @@ func TestMachine(t *testing.T) {
 		l.run(true, kubectl("--server=https://127.90.0.12:6443", "create", "namespace", "while-away")...)
 		l.start("cp-3", "127.90.0.13", "abv1.13.9", "controlplane.yaml")
 		l.until("while-away", kubectl("--server=https://127.90.0.13:6443", "get", "namespaces")...)
+	})
+	row("all control planes go off and on: etcd", func(l *lab) {
+		for _, name := range []string{"cp-1", "cp-2", "cp-3"} {
+			l.stop(name)
+		}
+		for i, name := range []string{"cp-1", "cp-2", "cp-3"} {
+			l.start(name, fmt.Sprintf("127.90.0.1%d", i+1), "abv1.13.9", "controlplane.yaml")
+		}
+		l.until("while-away", kubectl("--server=https://127.90.0.12:6443", "get", "namespaces")...)
+		l.until("running   true", talosctl("11", "get", "machinestatus")...)
 	})
 	installer := func(schematic, version string) string {
 		return l.metadata + "/openstack-installer/" + ids[schematic] + ":" + version
