@@ -25,8 +25,8 @@ factory 127.77.0.2 8080"
 readonly USER_PATH=$PATH
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONPATH=$CLOUD/plugins PYTHONDONTWRITEBYTECODE=1
 export SANDBOX_CLOUD=$CLOUD SANDBOX_STATE=$STATE no_proxy=127.0.0.1,localhost
-export SANDBOX_NODE_COMMAND=${SANDBOX_NODE_COMMAND:-env PATH=$(dirname "$STATE")/bin:$PATH talosnode}
-export SANDBOX_TALOS_DATA=$CLOUD/../data/talos.json SANDBOX_KWOK_STAGES=$(dirname "$STATE")/bin/kwok-stages.yaml
+export SANDBOX_NODE_COMMAND=${SANDBOX_NODE_COMMAND:-env PATH=${STATE%/*}/bin:$PATH talosnode}
+export SANDBOX_TALOS_DATA=$CLOUD/../data/talos.json SANDBOX_KWOK_STAGES=${STATE%/*}/bin/kwok-stages.yaml
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY PYTHONHOME
 export OS_KEYSTONE_CONFIG_DIR=$STATE/etc/keystone OS_PLACEMENT_CONFIG_DIR=$STATE/etc/placement
 
