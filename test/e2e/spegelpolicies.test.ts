@@ -2,13 +2,6 @@
 // netpol-analyzer for NetworkPolicy, Cilium's own policy engine for both kinds together.
 // Does not prove that a datapath enforces it. netpol-analyzer does not know that pods have addresses
 // out of the pods' CIDR, which overlays let through to port 5000.
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
-import { stringify } from "yaml";
-
 import { at, list } from "../../lib/spegel/evidence";
 import { ciliumNetworkPolicy, networkPolicy } from "../../lib/spegel/networkpolicies";
 import type { KubernetesObject, Labels } from "../../lib/spegel/object";
@@ -52,7 +45,8 @@ const others = {
 } as const;
 
 type Pod = keyof typeof pods;
-type End = Pod | keyof typeof others;
+type Other = keyof typeof others;
+type End = Pod | Other;
 
 interface Row {
   readonly from: End;
@@ -141,44 +135,17 @@ function wrong(rows: readonly Row[], answers: readonly boolean[]): string[] {
 
 describe("NetworkPolicy, by netpol-analyzer", () => {
   let program: string;
-  let folder: string;
 
   beforeAll(async () => {
-    program = await goProgram(
-      "netpolicy",
-      "judges",
-      "github.com/np-guard/netpol-analyzer/cmd/netpolicy",
-    );
-    folder = mkdtempSync(join(tmpdir(), "talos-openstack-netpol-"));
+    program = await goProgram("netpol", "judges", "./netpol");
   });
 
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const end = (name: End) =>
+    name in pods ? `${pods[name as Pod].namespace}/${name}` : others[name as Other].address;
 
-  function evaluate(directory: string, { from, to, protocol, port }: Row): Promise<boolean> {
-    const end = (side: "source" | "destination", name: End) =>
-      name in pods
-        ? [`--${side}-pod`, name, `--${side}-namespace`, pods[name as Pod].namespace]
-        : [`--${side}-ip`, others[name as keyof typeof others].address];
-    const args = [
-      ...["eval", "--dirpath", directory, "-q", "--protocol", protocol, "-p", `${port}`],
-      ...end("source", from),
-      ...end("destination", to),
-    ];
-    return new Promise((resolve, reject) => {
-      execFile(program, args, (error, stdout, stderr) => {
-        const answer = /: (true|false)\s*$/.exec(stdout)?.[1];
-        if (error !== null || answer === undefined) reject(new Error(`${stdout}${stderr}`));
-        else resolve(answer === "true");
-      });
-    });
-  }
-
-  let written = 0;
   async function evaluateAll(policy: KubernetesObject, rows: readonly Row[]): Promise<boolean[]> {
-    const directory = mkdtempSync(join(folder, `${written++}-`));
     const namespaces = [...new Set(Object.values(pods).map(({ namespace }) => namespace))];
     const objects = [
-      policy,
       ...namespaces.map((name) => ({
         apiVersion: "v1",
         kind: "Namespace",
@@ -189,16 +156,20 @@ describe("NetworkPolicy, by netpol-analyzer", () => {
         kind: "Pod",
         metadata: { name, namespace, labels },
         spec: { containers: [{ name: "a", image: "a" }] },
-        status: { podIP: `10.244.0.${index + 2}`, hostIP: "10.10.0.21" },
+        status: {
+          hostIP: others["own-node"].address,
+          podIPs: [{ ip: `10.244.0.${index + 2}` }],
+        },
       })),
+      policy,
     ];
-    writeFileSync(
-      join(directory, "all.yaml"),
-      objects.map((object) => stringify(object)).join("---\n"),
-    );
-    const answers: boolean[] = [];
-    for (const row of rows) answers.push(await evaluate(directory, row));
-    return answers;
+    const flows = rows.map(({ from, to, protocol, port }) => ({
+      from: end(from),
+      to: end(to),
+      protocol,
+      port,
+    }));
+    return JSON.parse(await asked(program, [], { objects, flows })) as boolean[];
   }
 
   it.each(releases)("of %s: the table is true", async (version) => {
@@ -240,11 +211,11 @@ describe("both kinds together, by Cilium's policy engine", () => {
   let program: string;
 
   beforeAll(async () => {
-    program = await goProgram("judges", "judges", ".");
+    program = await goProgram("cilium", "judges", "./cilium");
   });
 
   function peer(name: End): object {
-    if (!(name in pods)) return { reserved: others[name as keyof typeof others].reserved };
+    if (!(name in pods)) return { reserved: others[name as Other].reserved };
     const { namespace, labels } = pods[name as Pod];
     return {
       labels: {

@@ -2,10 +2,14 @@ module pulumi-talos-openstack/test/e2e/spegel/judges
 
 go 1.26.0
 
-// Judges that are not ours: Cilium's policy engine (main.go), reachability by NetworkPolicies.
-tool github.com/np-guard/netpol-analyzer/cmd/netpolicy
+// Judges that are not ours: reachability by NetworkPolicies (netpol), the policy engine of Cilium (cilium).
 
-require github.com/cilium/cilium v1.20.2
+require (
+	github.com/cilium/cilium v1.20.2
+	github.com/np-guard/netpol-analyzer v1.1.0
+	k8s.io/api v0.36.4
+	k8s.io/apimachinery v0.36.4
+)
 
 require (
 	cel.dev/expr v0.25.2 // indirect
@@ -75,7 +79,6 @@ require (
 	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
 	github.com/monochromegane/go-gitignore v0.0.0-20200626010858-205db1a8cc00 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
-	github.com/np-guard/netpol-analyzer v1.1.0 // indirect
 	github.com/oklog/ulid/v2 v2.1.1 // indirect
 	github.com/openshift/api v0.0.0-20230502160752-c71432710382 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
@@ -127,9 +130,7 @@ require (
 	google.golang.org/protobuf v1.36.12-0.20260120151049-f2248ac996af // indirect
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
-	k8s.io/api v0.36.4 // indirect
 	k8s.io/apiextensions-apiserver v0.36.4 // indirect
-	k8s.io/apimachinery v0.36.4 // indirect
 	k8s.io/cli-runtime v0.36.4 // indirect
 	k8s.io/client-go v0.36.4 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
