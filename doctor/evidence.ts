@@ -121,9 +121,14 @@ class Reader {
     this.notSeen.splice(unseen);
     this.notSeen.push({
       what: "machine configuration",
-      why: "only its kernel modules and extension services were seen",
+      why: `only its kernel modules and extension services were seen${this.emptyText()}`,
     });
     return { facts: partial, partial: true };
+  }
+
+  private emptyText(): string {
+    const names = (this.node.takenForEmpty ?? []).map((name) => outputKinds[name].tells);
+    return names.length === 0 ? "" : `; without a file, ${names.join(" and ")} are none`;
   }
 
   private quietly<T>(name: OutputName, read: (text: string) => T | undefined): T | undefined {

@@ -46,7 +46,10 @@ export const outputKinds = {
   },
   modules: {
     args: ["read", "/proc/modules"],
-    files: ["modules", "loadedkernelmodules", "loadedkernelmodules.runtime.talos.dev"],
+    files: [
+      ...(["modules", "loadedkernelmodules", "loadedkernelmodules.runtime.talos.dev"] as const),
+      "kernelmodulestatuses.runtime.talos.dev",
+    ],
     tells: "loaded kernel modules",
   },
   dmesg: { args: ["dmesg"], files: ["dmesg"], tells: "kernel log" },
@@ -71,6 +74,8 @@ export interface NodeOutputs {
   readonly outputs: Readonly<Partial<Record<OutputName, Output>>>;
   /** Descriptions of single services, of a support bundle. */
   readonly serviceInfos?: readonly string[];
+  /** Outputs for which a support bundle has no file: it has none for an empty list. */
+  readonly takenForEmpty?: readonly OutputName[];
   /** Why the node said nothing at all. */
   readonly silent?: string;
 }

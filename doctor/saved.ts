@@ -102,6 +102,8 @@ function readText(file: string): string {
 
 interface NodeFiles {
   readonly outputs: Map<OutputName, SavedFile>;
+  /** The files are those of a support bundle, which lists all kinds of resources. */
+  isBundle: boolean;
   readonly infos: SavedFile[];
 }
 
@@ -118,11 +120,13 @@ async function usedFiles(
     if (["resources", "service-logs"].includes(parts.at(-1) ?? "")) parts.pop();
     const folder = parts.join("/");
     const output = outputOfFile(name);
-    const isInfo = /^ext-.*\.state$/.test(name);
-    if (output === undefined && !isInfo) continue;
-    const node: NodeFiles = nodes.get(folder) ?? { outputs: new Map(), infos: [] };
+    const isInfo = /^[\w-]+\.state$/.test(name);
+    const isList = name === "resourcedefinitions.meta.cosi.dev.yaml";
+    if (output === undefined && !isInfo && !isList) continue;
+    const node: NodeFiles = nodes.get(folder) ?? { outputs: new Map(), isBundle: false, infos: [] };
     nodes.set(folder, node);
-    if (isInfo) node.infos.push(file);
+    if (isList) node.isBundle = true;
+    else if (isInfo) node.infos.push(file);
     else if (output !== undefined) node.outputs.set(output, file);
   }
   await mapLimit([...nodes], readAhead, async ([folder, node]: [string, NodeFiles]) => {
@@ -131,16 +135,22 @@ async function usedFiles(
   });
 }
 
+/** Lists of resources that are empty on a node that activates nothing. */
+const mayBeEmpty = ["kernelmodulespecs", "extensionserviceconfigs"] as const;
+
 async function nodeOutputs(subject: string, files: NodeFiles): Promise<NodeOutputs> {
   const outputs: Partial<Record<OutputName, Output>> = {};
   await Promise.all(
     [...files.outputs].map(async ([name, file]) => (outputs[name] = await output(file))),
   );
   const infos = await Promise.all(files.infos.map(output));
+  const takenForEmpty = files.isBundle ? mayBeEmpty.filter((name) => !(name in outputs)) : [];
+  for (const name of takenForEmpty) outputs[name] = { text: "" };
   return {
     subject,
     address: subject.split("/").pop() ?? subject,
     outputs,
+    takenForEmpty,
     serviceInfos: infos.flatMap((info) => ("text" in info ? [info.text] : [])),
   };
 }

@@ -1,5 +1,5 @@
-// Does not prove that every version of talosctl support writes this layout: it is that of
-// siderolabs/go-talos-support 0.3.
+// Does not prove that every version of talosctl support writes this layout: it is that of talosctl
+// 1.14.1, which writes no file for a list without resources.
 import * as fs from "node:fs";
 import * as path from "node:path";
 
@@ -23,7 +23,7 @@ const bundle: Readonly<Record<string, string>> = {
   "10.0.0.7/resources/extensionstatuses.runtime.talos.dev.yaml": `metadata:
     namespace: runtime
     type: ExtensionStatuses.runtime.talos.dev
-    id: "0"
+    id: 0
 spec:
     image: 0.sqsh
     metadata:
@@ -33,7 +33,7 @@ spec:
 metadata:
     namespace: runtime
     type: ExtensionStatuses.runtime.talos.dev
-    id: "1"
+    id: 1
 spec:
     image: 1.sqsh
     metadata:
@@ -52,8 +52,7 @@ spec:
             - name: services
               reason: service "ext-zpool-importer" is not running
 `,
-  "10.0.0.7/resources/kernelmodulespecs.runtime.talos.dev.yaml": "",
-  "10.0.0.7/resources/extensionserviceconfigstatuses.runtime.talos.dev.yaml": "",
+  "10.0.0.7/resources/resourcedefinitions.meta.cosi.dev.yaml": "metadata:\n",
   "10.0.0.7/resources/machineconfigs.config.talos.dev.yaml": `metadata:
     type: MachineConfigs.config.talos.dev
     id: v1alpha1
@@ -61,6 +60,8 @@ spec: <REDACTED>
 `,
   "10.0.0.7/service-logs/ext-zpool-importer.state":
     'ID       ext-zpool-importer\nSTATE    Waiting\nHEALTH   ?\nEVENTS   [Waiting]: Waiting for file "/dev/zfs" to exist (57m50s ago)\n         [Waiting]: Waiting for service "udevd" to be "up" (57m52s ago)\n',
+  "10.0.0.7/service-logs/kubelet.state":
+    "ID       kubelet\nSTATE    Running\nHEALTH   OK\nEVENTS   [Running]: Health check successful (58m1s ago)\n",
   "10.0.0.7/service-logs/ext-zpool-importer.log": "",
   "kubernetesResources/nodes.yaml": "kind: NodeList\n",
 };
@@ -93,7 +94,7 @@ const expected = `10.0.0.7 (Talos 1.8.3, stage booting, schematic 9fcaad6b23f9):
   A) If the node is to use zfs: activate it now, without a reboot. The boot goes on as soon as the module is loaded.
        talosctl --nodes 10.0.0.7 patch mc --mode no-reboot --patch '{"machine":{"kernel":{"modules":[{"name":"zfs"}]}}}'
   B) If the node is not to use zfs: upgrade it to an image that holds just what it needs. The schematic of that image is not known here: the rest of its schematic is not known, or its factory stamps owners.
-  not seen: machine configuration: only its kernel modules and extension services were seen
+  not seen: machine configuration: only its kernel modules and extension services were seen; without a file, configured kernel modules and configured extension services are none
   not seen: loaded kernel modules: not among what was saved
 
 1 node: 1 with problems, 0 not seen, 0 healthy`;
