@@ -66,6 +66,7 @@ export class Spegel extends pulumi.ComponentResource {
         parent: this,
         provider: args.target.kubernetesProvider,
         dependsOn: opts?.dependsOn,
+        deletedWith: args.target.bootstrapped,
       },
     };
     const kinds = awaitKinds(deployment);

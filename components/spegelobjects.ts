@@ -169,13 +169,12 @@ export function createPreflight(
   policies: pulumi.Output<string>,
 ): pulumi.Resource[] {
   const { args, declaration, name, objects, options } = deployment;
-  const { kubeconfig, nodes, nodesReady } = args.target;
+  const { kubeconfig, nodes, ready } = args.target;
   if (args.preflight === false || kubeconfig === undefined) return [];
   const wanted = typeof args.preflight === "object" ? args.preflight : {};
   const traits = declaredTraits(declaration);
-  const dependsOn = pulumi
-    .all([pulumi.output(nodesReady ?? []), pulumi.output(options.dependsOn ?? [])])
-    .apply(([ready, given]) => [...ready, ...[given].flat(), ...prepared]);
+  const { parent } = options;
+  const { dependsOn } = after(deployment, [...prepared, ...(ready ? [ready] : [])]);
   return [
     new SpegelPreflight(
       name,
@@ -198,7 +197,7 @@ export function createPreflight(
         timeoutSeconds: wanted.timeoutSeconds ?? preflightTimeoutSeconds,
         triggers: [policies, digestOf([objects.role, objects.serviceAccount, objects.locks])],
       },
-      { parent: options.parent, dependsOn },
+      { parent, dependsOn },
     ),
   ];
 }
@@ -228,7 +227,7 @@ export function createDaemonSet(
   return new kubernetes.apps.v1.DaemonSet(
     name,
     { metadata: workload.metadata, spec: spec as never },
-    after(deployment, dependsOn),
+    after(deployment, args.target.ready ? [...dependsOn, args.target.ready] : dependsOn),
   );
 }
 

@@ -35,8 +35,10 @@ export interface KubernetesTarget {
   readonly nodeCount?: number;
   /** Something enforces NetworkPolicies. Default: true, with flannel false. */
   readonly enforcesPolicies?: boolean;
-  /** What must be there before pods start: nodes that are ready. Default: nothing. */
-  readonly nodesReady?: pulumi.Input<pulumi.Resource>[];
+  /** The API answers; objects end with it and are not deleted one by one. Default: nothing. */
+  readonly bootstrapped?: pulumi.Resource;
+  /** Nodes are ready, so that pods can start. Default: nothing is waited for. */
+  readonly ready?: pulumi.Resource;
 }
 
 /** A node, as far as Spegel is concerned. */

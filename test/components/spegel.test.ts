@@ -151,6 +151,23 @@ describe("Spegel", () => {
     }
   });
 
+  it("makes locks, rights and policies at once, but starts pods on ready nodes only", async () => {
+    const { recorder } = await runWell(
+      () => {
+        const ready = new kubernetes.core.v1.ConfigMap("nodes-ready", {});
+        return program({ target: { ready } })();
+      },
+      { outputs },
+    );
+    const waits = (type: string, name = "spegel") =>
+      recorder.one(type, name).options.dependencies.includes("ConfigMap nodes-ready");
+    expect([waits(types.preflight), waits(types.set)]).toEqual([true, true]);
+    expect([waits(types.policy), waits(types.lease, "spegel-leader-election")]).toEqual([
+      false,
+      false,
+    ]);
+  });
+
   it("checks what the release does, on the nodes of the cluster", async () => {
     const electing = await spegel(old);
     expect(electing.recorder.one(types.preflight, "spegel").inputs).toMatchObject({
