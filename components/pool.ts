@@ -4,10 +4,11 @@ import type { PoolDeclaration } from "../lib/declaration";
 import { activate, withoutTexts } from "../lib/talos/extensions";
 import type { ActivationContext, ActivationResult, Extensions } from "../lib/talos/extensions";
 import { poolPatch } from "../lib/talos/patches";
-import { schematicId } from "../lib/talos/schematic";
+import { kernelArgProblems, schematicId } from "../lib/talos/schematic";
 import type { Schematic } from "../lib/talos/schematic";
 import { configurationForm, parseTalosMinor, parseTalosVersion } from "../lib/talos/versions";
 import type { ImageSourceArgs, PoolArgs } from "./arguments";
+import { refuse } from "./errors";
 import type { ClusterHandle } from "./handle";
 import { machineConfiguration } from "./machineconfiguration";
 import { TalosImage } from "./talosimage";
@@ -33,6 +34,7 @@ export function planPool(
   const context = activationContext(declaration, cluster);
   const activation = activate(withoutTexts(pool.extensions ?? {}), context);
   const kernelArgs = pool.kernelArgs ?? [];
+  refuse(declaration.path, kernelArgProblems(`${declaration.path}.kernelArgs`, kernelArgs));
   const extensions = activation.officialExtensions;
   return {
     declaration,

@@ -6,7 +6,7 @@ import type { ClusterDeclaration, PoolDeclaration } from "../lib/declaration";
 import { clusterProblems, clusterWarnings } from "../lib/rules/declaration";
 import { clusterPatch } from "../lib/talos/patches";
 import { schematicId } from "../lib/talos/schematic";
-import { minorOf, parseTalosVersion } from "../lib/talos/versions";
+import { effectiveMinor, parseTalosVersion } from "../lib/talos/versions";
 import type { ImageSourceArgs, PoolArgs, TalosClusterArgs } from "./arguments";
 import { ClusterNetwork } from "./clusternetwork";
 import { ControlPlane, ControlPlaneAddresses } from "./controlplane";
@@ -341,7 +341,7 @@ function createNetwork(
   parent: pulumi.Resource,
 ): ClusterNetwork {
   const version = parseTalosVersion(declaration.talosVersion);
-  const talosMinor = version && minorOf(version);
+  const talosMinor = version && effectiveMinor(version);
   if (talosMinor === undefined) {
     throw new Error(`Talos ${declaration.talosVersion} was not refused.`);
   }

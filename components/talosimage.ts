@@ -8,11 +8,12 @@ import {
   imageUrl,
   installerReference,
   schematicId,
+  schematicProblems,
 } from "../lib/talos/schematic";
 import type { Schematic } from "../lib/talos/schematic";
 import { parseTalosVersion } from "../lib/talos/versions";
 import type { ImageSourceArgs } from "./arguments";
-import { InvalidArguments } from "./errors";
+import { InvalidArguments, refuse } from "./errors";
 import { after } from "./preflight";
 
 /** Arguments of {@link TalosImage}. All of them decide which image it is, so all are plain. */
@@ -66,6 +67,7 @@ export class TalosImage extends pulumi.ComponentResource {
         },
       ]);
     }
+    refuse(`TalosImage "${name}"`, schematicProblems(args.schematic));
     const architecture = args.architecture ?? "amd64";
     const secureboot = args.schematic.customization?.secureboot !== undefined;
     this.talosVersion = version.text;

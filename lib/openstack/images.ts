@@ -1,7 +1,7 @@
 import type { TalosVersion } from "../evidence";
 import type { Problem } from "../problem";
 import { describe } from "../report";
-import { gibibyte, minorOf, talosReleases } from "../talos/versions";
+import { effectiveMinor, gibibyte, talosReleases } from "../talos/versions";
 import type { TalosRelease } from "../talos/versions";
 
 /** Processor architectures of Talos images on OpenStack. */
@@ -63,7 +63,7 @@ export const smallestDiskGiB = 10;
  * `min_disk` of an image in GiB: the uncompressed image must fit, and Talos asks for 10 GiB.
  */
 export function minimumDiskGiB(version: TalosVersion): number {
-  const minor = minorOf(version);
+  const minor = effectiveMinor(version);
   const release: TalosRelease | undefined = minor && talosReleases[minor];
   return Math.max(smallestDiskGiB, Math.ceil((release?.rawImageBytes ?? 0) / gibibyte));
 }

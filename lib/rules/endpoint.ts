@@ -1,6 +1,7 @@
 import type { ClusterDeclaration } from "../declaration";
 import { isAddress } from "../openstack/cidr";
 import { loadBalancerProviders } from "../openstack/loadbalancer";
+import { port as portOf } from "../openstack/ports";
 import type { Problem } from "../problem";
 import { describe } from "../report";
 
@@ -52,7 +53,7 @@ function hostProblems(path: string, host: string | undefined): Problem[] {
       path,
       found: describe(host),
       required: "a host name or IPv4 address, without scheme and port",
-      fix: "Set it to where port 6443 of the control planes is reached.",
+      fix: `Set it to where port ${portOf("kubernetes-api")} of the control planes is reached.`,
     },
   ];
 }
@@ -65,7 +66,7 @@ function portProblems(path: string, port: number | undefined): Problem[] {
       path,
       found: describe(port),
       required: "an integer from 1 to 65535",
-      fix: "Set it to the port of the endpoint, or leave it out for 6443.",
+      fix: `Set it to the port of the endpoint, or leave it out for ${portOf("kubernetes-api")}.`,
     },
   ];
 }

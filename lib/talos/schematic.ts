@@ -87,44 +87,105 @@ export function schematicId(schematic: Schematic): string {
 const unstable =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]/;
 
+/** Fields of a schematic (siderolabs/image-factory 1.5.0, `pkg/schematic`); null: no fields below. */
+const fields: Fields = {
+  owner: null,
+  overlay: { image: null, name: null, options: null },
+  customization: {
+    embeddedMachineConfiguration: null,
+    extraKernelArgs: null,
+    meta: null,
+    systemExtensions: { officialExtensions: null },
+    bootloader: null,
+    secureboot: { enrollKeys: null, includeWellKnownCertificates: null },
+    diskImage: { sectorSize: null },
+  },
+};
+
+interface Fields {
+  readonly [field: string]: Fields | null;
+}
+
+const choices = {
+  bootloader: ["auto", "dual-boot", "grub", "sd-boot"],
+  enrollKeys: ["off", "manual", "if-safe", "force"],
+} as const;
+
 /**
- * Texts in a schematic whose ID cannot be computed for every release of the factory, and numbers
- * out of range.
+ * Texts in a schematic whose ID cannot be computed for every release of the factory, numbers out of
+ * range, and fields and choices that a factory refuses.
  *
  * @param path Property path of the schematic.
  */
 export function schematicProblems(schematic: Schematic, path = "schematic"): Problem[] {
   const { customization = {} } = schematic;
   const at = `${path}.customization`;
-  const texts: [string, string][] = [
-    ...(customization.embeddedMachineConfiguration === undefined
-      ? []
-      : [
-          [`${at}.embeddedMachineConfiguration`, customization.embeddedMachineConfiguration] as [
-            string,
-            string,
-          ],
-        ]),
-    ...(customization.extraKernelArgs ?? []).map((value, index): [string, string] => [
-      `${at}.extraKernelArgs[${index}]`,
-      value,
-    ]),
-    ...(customization.meta ?? []).map(({ value }, index): [string, string] => [
-      `${at}.meta[${index}].value`,
-      value,
-    ]),
-  ];
+  const embedded = customization.embeddedMachineConfiguration;
+  const meta = customization.meta ?? [];
   const sectorSize = customization.diskImage?.sectorSize;
   return [
-    ...texts.flatMap(([where, value]) => textProblems(where, value)),
-    ...(customization.meta ?? []).flatMap(({ key }, index) =>
-      Number.isInteger(key) && key >= 0 && key <= 255
+    ...unknownFields(path, schematic, fields),
+    ...(embedded === undefined ? [] : textProblems(`${at}.embeddedMachineConfiguration`, embedded)),
+    ...kernelArgProblems(`${at}.extraKernelArgs`, customization.extraKernelArgs ?? []),
+    ...meta.flatMap(({ value }, index) => textProblems(`${at}.meta[${index}].value`, value)),
+    ...meta.flatMap((entry, index) => [
+      ...unknownFields(`${at}.meta[${index}]`, entry, { key: null, value: null }),
+      ...(Number.isInteger(entry.key) && entry.key >= 0 && entry.key <= 255
         ? []
-        : [rangeProblem(`${at}.meta[${index}].key`, key, "an integer from 0 to 255")],
+        : [rangeProblem(`${at}.meta[${index}].key`, entry.key, "an integer from 0 to 255")]),
+    ]),
+    ...choiceProblems(`${at}.bootloader`, customization.bootloader, choices.bootloader),
+    ...choiceProblems(
+      `${at}.secureboot.enrollKeys`,
+      customization.secureboot?.enrollKeys,
+      choices.enrollKeys,
     ),
     ...(sectorSize === undefined || sectorSize === 512 || sectorSize === 4096
       ? []
       : [rangeProblem(`${at}.diskImage.sectorSize`, sectorSize, "512 or 4096 bytes")]),
+  ];
+}
+
+/**
+ * Kernel arguments that cannot be in a schematic with an ID that is known beforehand.
+ *
+ * @param path Property path of the list.
+ */
+export function kernelArgProblems(path: string, args: readonly string[]): Problem[] {
+  return args.flatMap((value, index) => textProblems(`${path}[${index}]`, value));
+}
+
+// Names of fields alone: what is in one may be secret.
+function unknownFields(path: string, value: object, known: Fields): Problem[] {
+  return Object.entries(value).flatMap(([field, inner]: [string, unknown]) => {
+    const below = Object.hasOwn(known, field) ? known[field] : undefined;
+    if (below === undefined) {
+      if (inner === undefined) return [];
+      return [
+        {
+          rule: "schematic-field-known",
+          path,
+          found: `a field ${describe(field)}`,
+          required: `fields of ${Object.keys(known).join(", ")} alone; a factory refuses others`,
+          fix: "Correct the name, or remove the field.",
+        },
+      ];
+    }
+    const nested = below !== null && typeof inner === "object" && inner !== null;
+    return nested ? unknownFields(`${path}.${field}`, inner, below) : [];
+  });
+}
+
+function choiceProblems(path: string, found: string | undefined, known: readonly string[]) {
+  if (found === undefined || known.includes(found)) return [];
+  return [
+    {
+      rule: "schematic-choice-known",
+      path,
+      found: describe(found),
+      required: known.join(" or "),
+      fix: "Set it to one of these, or leave it out.",
+    },
   ];
 }
 

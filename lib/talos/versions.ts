@@ -156,6 +156,19 @@ export function minorOf(version: TalosVersion): TalosMinor | undefined {
   return talosMinors.find((minor) => minor === text);
 }
 
+/** The newest minor that the tables know. */
+export const newestMinor: TalosMinor = "1.14";
+
+/** True for a release of a minor that is newer than all that the tables know. */
+export function isNewerThanKnown(version: TalosVersion): boolean {
+  return version.major === 1 && compareMinors(`1.${version.minor}`, newestMinor) > 0;
+}
+
+/** The minor whose rules hold for a release: its own, or the newest known one for newer releases. */
+export function effectiveMinor(version: TalosVersion): TalosMinor | undefined {
+  return isNewerThanKnown(version) ? newestMinor : minorOf(version);
+}
+
 /** The minor in a text, `1.13`, `v1.13` or `1.13.9`, when the tables know it. */
 export function parseTalosMinor(text: string): TalosMinor | undefined {
   const match = /^v?(\d{1,5}\.\d{1,5})(\.\d{1,5})?$/.exec(text);
@@ -177,7 +190,9 @@ export function compareMinors(a: string, b: string): number {
  */
 export function configContract(talosVersion: string): TalosMinor | undefined {
   const version = parseTalosVersion(talosVersion);
-  const minor = version && minorOf(version);
+  if (version === undefined) return undefined;
+  if (isNewerThanKnown(version)) return providerMachineryMinor;
+  const minor = minorOf(version);
   if (minor === undefined) return undefined;
   return compareMinors(minor, providerMachineryMinor) <= 0 ? minor : providerMachineryMinor;
 }
@@ -221,6 +236,12 @@ export function versionProblems(
       },
     ];
   }
+  if (isNewerThanKnown(version)) {
+    return [
+      ...newerKubernetesProblems(version, declaration.kubernetesVersion),
+      ...contractProblems(`${version.major}.${version.minor}`, declaration.configContract),
+    ];
+  }
   const minor = minorOf(version);
   if (
     minor === undefined ||
@@ -245,6 +266,11 @@ export function versionProblems(
 /** What to say about versions that are accepted. */
 export function versionWarnings(declaration: Pick<ClusterDeclaration, "talosVersion">): string[] {
   const version = parseTalosVersion(declaration.talosVersion);
+  if (version !== undefined && isNewerThanKnown(version)) {
+    return [
+      `talosVersion: Talos ${version.major}.${version.minor} is newer than ${newestMinor}, the last minor known here: its extensions, Kubernetes versions and upgrade paths are taken to be those of ${newestMinor} and newer.`,
+    ];
+  }
   const minor = version && minorOf(version);
   if (minor === undefined || talosReleases[minor].support === "full") return [];
   return [
@@ -253,20 +279,9 @@ export function versionWarnings(declaration: Pick<ClusterDeclaration, "talosVers
 }
 
 function kubernetesProblems(talosMinor: TalosMinor, kubernetesVersion: string): Problem[] {
-  const match = exactVersion.exec(kubernetesVersion);
-  if (match === null) {
-    return [
-      {
-        rule: "kubernetes-version-exact",
-        path: "kubernetesVersion",
-        found: describe(kubernetesVersion),
-        required: "an exact stable release such as 1.36.3",
-        fix: "Set kubernetesVersion to major.minor.patch without a pre-release suffix.",
-      },
-    ];
-  }
+  const minor = kubernetesMinor(kubernetesVersion);
+  if (minor === undefined) return [inexactKubernetes(kubernetesVersion)];
   const { from, to } = talosReleases[talosMinor].kubernetes;
-  const minor = `${match[1]}.${match[2]}`;
   if (compareMinors(minor, from) >= 0 && compareMinors(minor, to) <= 0) return [];
   return [
     {
@@ -279,7 +294,60 @@ function kubernetesProblems(talosMinor: TalosMinor, kubernetesVersion: string): 
   ];
 }
 
-function contractProblems(talosMinor: TalosMinor, contract: string): Problem[] {
+// Each minor of Talos drops an old Kubernetes and adds a new one: the older bound holds at least.
+function newerKubernetesProblems(version: TalosVersion, kubernetesVersion: string): Problem[] {
+  const minor = kubernetesMinor(kubernetesVersion);
+  if (minor === undefined) return [inexactKubernetes(kubernetesVersion)];
+  const { from } = talosReleases[newestMinor].kubernetes;
+  if (compareMinors(minor, from) >= 0) return [];
+  return [
+    {
+      rule: "kubernetes-version-in-window",
+      path: "kubernetesVersion",
+      found: kubernetesVersion,
+      required: `Kubernetes ${from} or newer for Talos ${version.major}.${version.minor}`,
+      fix: "Set kubernetesVersion to a newer release, or change talosVersion.",
+    },
+  ];
+}
+
+/** Minor of an exact Kubernetes release (`1.36`); undefined for everything else. */
+function kubernetesMinor(version: string): string | undefined {
+  const match = exactVersion.exec(version);
+  return match === null ? undefined : `${match[1]}.${match[2]}`;
+}
+
+function inexactKubernetes(version: string): Problem {
+  return {
+    rule: "kubernetes-version-exact",
+    path: "kubernetesVersion",
+    found: describe(version),
+    required: "an exact stable release such as 1.36.3",
+    fix: "Set kubernetesVersion to major.minor.patch without a pre-release suffix.",
+  };
+}
+
+/**
+ * A Kubernetes release that the Talos release does not run. Of a Talos newer than the tables only
+ * the older bound is judged; of one older than them nothing.
+ *
+ * @param path Property path of the Kubernetes version.
+ */
+export function kubernetesWindowProblems(
+  path: string,
+  talos: TalosVersion,
+  kubernetesVersion: string,
+): Problem[] {
+  const minor = minorOf(talos);
+  const problems = isNewerThanKnown(talos)
+    ? newerKubernetesProblems(talos, kubernetesVersion)
+    : minor === undefined
+      ? []
+      : kubernetesProblems(minor, kubernetesVersion);
+  return problems.map((problem) => ({ ...problem, path }));
+}
+
+function contractProblems(talosMinor: string, contract: string): Problem[] {
   const minor = talosMinors.find((known) => known === contract);
   const newest =
     compareMinors(talosMinor, providerMachineryMinor) <= 0 ? talosMinor : providerMachineryMinor;
@@ -297,12 +365,14 @@ function contractProblems(talosMinor: TalosMinor, contract: string): Problem[] {
 
 /**
  * What forbids an upgrade from one Talos release to another: a downgrade of the minor, or a source
- * older than the target accepts. Unknown minors are refused.
+ * older than the target accepts. A target newer than the tables is taken to accept what the newest
+ * known minor accepts, other unknown ones are refused.
  *
  * @param path Property path of the target version.
  */
 export function upgradeProblems(path: string, from: TalosVersion, to: TalosVersion): Problem[] {
-  const target = minorOf(to);
+  const newer = isNewerThanKnown(to);
+  const target = newer ? `${to.major}.${to.minor}` : minorOf(to);
   const source = `${from.major}.${from.minor}`;
   if (target === undefined) {
     return [
@@ -310,12 +380,12 @@ export function upgradeProblems(path: string, from: TalosVersion, to: TalosVersi
         rule: "talos-version-supported",
         path,
         found: to.text,
-        required: `a release of one of the minors ${talosMinors.join(", ")}`,
+        required: `a release of one of the minors ${talosMinors.join(", ")}, or of a newer one`,
         fix: "Choose a target release of a known minor.",
       },
     ];
   }
-  const oldest = talosReleases[target].upgradeFrom;
+  const oldest = talosReleases[newer ? newestMinor : (target as TalosMinor)].upgradeFrom;
   if (compareMinors(source, target) <= 0 && compareMinors(source, oldest) >= 0) return [];
   const downgrade = compareMinors(source, target) > 0;
   return [

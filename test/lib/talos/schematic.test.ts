@@ -143,6 +143,39 @@ describe("schematicProblems", () => {
     ]);
   });
 
+  it("refuses fields and choices that a factory does not know, without what is in them", () => {
+    const secret = "c2VjcmV0";
+    const schematic = {
+      overlay: { image: "i", name: "n", option: { [secret]: secret } },
+      customisation: secret,
+      customization: {
+        secureboot: { enrolKeys: secret, enrollKeys: "maybe" },
+        systemExtensions: { officialExtension: [secret] },
+        bootloader: "lilo",
+        meta: [{ key: 10, value: "x", other: secret }],
+        diskImage: undefined,
+      },
+    };
+    const found = schematicProblems(schematic as unknown as Schematic);
+    expect(JSON.stringify(found)).not.toContain(secret);
+    expect(found.map(({ rule, path, found: what }) => [rule, path, what])).toEqual([
+      ["schematic-field-known", "schematic.overlay", 'a field "option"'],
+      ["schematic-field-known", "schematic", 'a field "customisation"'],
+      ["schematic-field-known", "schematic.customization.secureboot", 'a field "enrolKeys"'],
+      [
+        "schematic-field-known",
+        "schematic.customization.systemExtensions",
+        'a field "officialExtension"',
+      ],
+      ["schematic-field-known", "schematic.customization.meta[0]", 'a field "other"'],
+      ["schematic-choice-known", "schematic.customization.bootloader", '"lilo"'],
+      ["schematic-choice-known", "schematic.customization.secureboot.enrollKeys", '"maybe"'],
+    ]);
+    expect(found[1]?.required).toBe(
+      "fields of owner, overlay, customization alone; a factory refuses others",
+    );
+  });
+
   it("refuses numbers out of range", () => {
     const found = schematicProblems({
       customization: { meta: [{ key: 256, value: "x" }], diskImage: { sectorSize: 1000 } },

@@ -6,6 +6,7 @@ import {
   configurationForm,
   isUpgradeStep,
   minorOf,
+  newestMinor,
   parseTalosMinor,
   parseTalosVersion,
   providerMachineryMinor,
@@ -91,7 +92,9 @@ describe("configContract", () => {
     ["1.8.3", "1.8"],
     ["1.13.9", "1.13"],
     ["1.14.1", "1.13"],
-    ["1.15.0", undefined],
+    ["1.15.0", "1.13"],
+    ["1.5.0", undefined],
+    ["2.1.0", undefined],
     ["nonsense", undefined],
   ])("of Talos %s is %s", (talosVersion, contract) => {
     expect(configContract(talosVersion)).toBe(contract);
@@ -153,11 +156,33 @@ describe("versionProblems", () => {
     ["1.5.5", "talos-version-supported"],
     ["1.6.8", "talos-version-supported"],
     ["1.7.7", "talos-version-supported"],
-    ["1.15.0", "talos-version-supported"],
     ["2.13.0", "talos-version-supported"],
   ])("refuses Talos %s", (talosVersion, rule) => {
     expect(versionProblems({ ...good, talosVersion }).map((problem) => problem.rule)).toEqual([
       rule,
+    ]);
+  });
+
+  it("accepts a minor newer than the table, and judges what is known all the same", () => {
+    const newer = { ...good, talosVersion: "1.15.2", kubernetesVersion: "1.39.0" };
+    expect(versionProblems(newer)).toEqual([]);
+    expect(
+      versionProblems({ ...newer, kubernetesVersion: "1.31.2", configContract: "1.15" }),
+    ).toEqual([
+      {
+        rule: "kubernetes-version-in-window",
+        path: "kubernetesVersion",
+        found: "1.31.2",
+        required: "Kubernetes 1.32 or newer for Talos 1.15",
+        fix: "Set kubernetesVersion to a newer release, or change talosVersion.",
+      },
+      {
+        rule: "configuration-contract-supported",
+        path: "configContract",
+        found: '"1.15"',
+        required: "a minor from 1.6 to 1.13 (Talos 1.15, provider machinery 1.13)",
+        fix: "Set configContract to the Talos minor the cluster was created with, 1.13 for a new one.",
+      },
     ]);
   });
 
@@ -202,9 +227,17 @@ describe("versionWarnings", () => {
     ["1.13.9", 0],
     ["1.8.3", 1],
     ["1.10.9", 1],
+    ["1.15.0", 1],
     ["nonsense", 0],
   ])("for Talos %s are %i", (talosVersion, count) => {
     expect(versionWarnings({ talosVersion })).toHaveLength(count);
+  });
+
+  it("name the last known minor for a newer one", () => {
+    expect(versionWarnings({ talosVersion: "1.15.0" })).toEqual([
+      "talosVersion: Talos 1.15 is newer than 1.14, the last minor known here: its extensions, Kubernetes versions and upgrade paths are taken to be those of 1.14 and newer.",
+    ]);
+    expect(newestMinor).toBe(talosMinors.at(-1));
   });
 });
 
@@ -214,6 +247,8 @@ describe("upgradeProblems", () => {
     ["1.13.9", "1.13.0"],
     ["1.11.6", "1.13.9"],
     ["1.8.3", "1.10.9"],
+    ["1.13.9", "1.15.0"],
+    ["1.15.0", "1.15.1"],
   ])("allows %s to %s", (from, to) => {
     expect(upgradeProblems("talosVersion", version(from), version(to))).toEqual([]);
   });
@@ -233,11 +268,16 @@ describe("upgradeProblems", () => {
   it("refuses to go back to an older minor, and to an unknown one", () => {
     const problems = [
       ...upgradeProblems("talosVersion", version("1.13.9"), version("1.12.1")),
-      ...upgradeProblems("talosVersion", version("1.13.9"), version("1.15.0")),
+      ...upgradeProblems("talosVersion", version("1.13.9"), version("2.0.0")),
+      ...upgradeProblems("talosVersion", version("1.11.0"), version("1.15.0")),
     ];
     expect(problems.map(({ rule, required }) => [rule, required])).toEqual([
       ["talos-upgrade-path", "a minor not older than 1.13"],
-      ["talos-version-supported", `a release of one of the minors ${talosMinors.join(", ")}`],
+      [
+        "talos-version-supported",
+        `a release of one of the minors ${talosMinors.join(", ")}, or of a newer one`,
+      ],
+      ["talos-upgrade-path", "a source of 1.12 or newer for Talos 1.15"],
     ]);
   });
 });
