@@ -37,6 +37,7 @@ bench: setup ## measure the doctor; compare with the same resources written flat
 	@$(ENV); node scripts/bench-doctor.mjs
 	@sandbox/sandbox start
 	@$(ENV); node scripts/bench.mjs
+	@$(ENV); node scripts/bench-scale.mjs
 
 fmt: setup ## format and fix
 	@$(ENV); npm run --silent fmt
