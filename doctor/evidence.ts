@@ -1,6 +1,6 @@
 import type { Fact, MachineFacts, SchematicFacts } from "../lib/evidence";
 import { known, missing } from "../lib/evidence";
-import type { BootLog, MachineStage, RunningNode, ServiceState } from "../lib/runningnode";
+import type { MachineStage, RunningNode, ServiceState } from "../lib/runningnode";
 import { readConfiguration } from "../lib/talos/configuration";
 import { moduleName } from "../lib/talos/extensions";
 import { parseInstaller } from "../lib/talos/schematic";
@@ -228,9 +228,4 @@ function readModules(text: string): ReadonlySet<string> | undefined {
   if (listed !== undefined) return listed;
   const resources = readResources(text);
   return resources && new Set(resources.map(({ id }) => moduleName(id)));
-}
-
-/** The boot log of a text that is nothing else, such as a saved console. */
-export function bootLogOf(text: string): BootLog | undefined {
-  return isBootLog(text) ? readBootLog(text) : undefined;
 }

@@ -8,7 +8,7 @@ const quote = String.raw`(?:\\x5c|\\)*"`;
  * Lines of Talos about booting (siderolabs/talos `internal/app/machined`, `internal/app/init`). The
  * forms of ≤ 1.13 and ≥ 1.14 differ in how the awaited state is quoted.
  */
-export const bootPatterns = {
+const bootPatterns = {
   kernelStart: /Linux version \d/,
   extension: /enabling system extension (\S+) (\S+)/,
   bootStart: /boot sequence: \d+ phase/,
@@ -21,8 +21,8 @@ export const bootPatterns = {
   event: /service\[([\w.-]+)\]\((\w+)\): (.*)/,
   servicesFailed: /task startAllServices \(\d+\/\d+\): failed/,
   deadline: /context deadline exceeded/,
-  phaseFailed: /phase startEverything \(\d+\/\d+\): failed/,
-  bootFailed: /boot sequence: failed|error running phase \d+ in boot sequence/,
+  bootFailed:
+    /phase startEverything \(\d+\/\d+\): failed|boot sequence: failed|error running phase \d+ in boot sequence/,
   bootDone: /boot sequence: done/,
   reverting: new RegExp(`reverting failed upgrade, switching to ${quote}([^"\\\\]+)${quote}`),
   rebooting: /rebooting in \d+ seconds/,
@@ -175,7 +175,7 @@ class Reader {
     if (bootPatterns.bootFailed.test(line)) this.fail(line, at);
   }
 
-  // Two lines tell the same failure.
+  // Up to three lines tell the same failure.
   private fail(line: string, at: Date | undefined): void {
     this.timedOut ||= bootPatterns.deadline.test(line);
     const before = this.failed ? this.failures.pop() : undefined;

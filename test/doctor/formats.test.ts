@@ -255,7 +255,7 @@ describe("boot logs", () => {
       enabledExtensions: new Map([["zfs", "2.2.7-v1.9.2"]]),
       waits: [],
       completed: false,
-      failures: [{ at: time(3), services: ["ext-zpool-importer"], timedOut: true }],
+      failures: [{ at: time(2), services: ["ext-zpool-importer"], timedOut: true }],
       revertedTo: "A",
       rebooting: false,
       modulesNotFound: ["drbd", "snd_x"],

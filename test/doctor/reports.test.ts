@@ -70,7 +70,7 @@ ${notSeen("Talos version", "extensions and schematic", "stage", "kernel log", "m
      fix:      Give the node an ExtensionServiceConfig named lldpd, or use an image without lldpd.
      rule:     services-start
   2. talos-12145.dmesg.log.boot
-     found:    the boot sequence failed, last at 2025-11-03T14:52:55.011Z, because its time limit was over; it still waited for ext-lldpd
+     found:    the boot sequence failed, last at 2025-11-03T14:52:55.009Z, because its time limit was over; it still waited for ext-lldpd
      required: a boot sequence that is done within 70 minutes
      fix:      Mend ext-lldpd; until then the node reboots again and again.
      rule:     boot-completes
