@@ -188,6 +188,7 @@ export function createPreflight(
         mode: traits.bootstrap === "kubernetes" ? "election" : "names",
         locks: traits.locks.map((kind) => lockPath(kind, declaration)),
         clusterDomain: declaration.clusterDomain,
+        needsPeer: traits.readyNeedsPeer === "yes",
         image: wanted.image ?? preflightImage,
         nodes:
           nodes &&

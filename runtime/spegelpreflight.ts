@@ -6,7 +6,7 @@ import { differ, own } from "./dynamic";
 import { apiAccess } from "./kubeconfig";
 import { apiRequest, mustAnswer } from "./kubernetesapi";
 import type { ApiRequest } from "./kubernetesapi";
-import { chooseNodes, verdict } from "./spegelverdict";
+import { chooseNodes, lackOfNodes, verdict } from "./spegelverdict";
 import type { ChosenNode, ClusterNode, PoolNode, ProbePod } from "./spegelverdict";
 import { clock, timeoutFailures } from "./waiting";
 
@@ -25,6 +25,8 @@ export interface PreflightInputs {
   /** API paths of the locks. */
   readonly locks: readonly string[];
   readonly clusterDomain: string;
+  /** A pod becomes ready only once it has found another one. */
+  readonly needsPeer: boolean;
   /** Image with Node.js. */
   readonly image: string;
   /** Which node belongs to which pool; else one control plane and one other node are tried. */
@@ -79,12 +81,10 @@ export interface PreflightTools {
 export async function runPreflight(inputs: PreflightInputs, tools: PreflightTools): Promise<void> {
   const { request, now, sleep } = tools;
   const start = now();
-  const nodes = chooseNodes(await listNodes(request), inputs.nodes);
-  if (nodes.length === 0) {
-    throw new Error(
-      `Spegel ${inputs.version} was not started: the cluster has no nodes. Run pulumi up again when they have joined.`,
-    );
-  }
+  const all = await listNodes(request);
+  const lacking = lackOfNodes(inputs, all.length);
+  if (lacking !== undefined) throw new Error(lacking);
+  const nodes = chooseNodes(all, inputs.nodes);
   try {
     await remove(inputs, tools, start + inputs.timeoutSeconds);
     if (inputs.mode === "names") await createService(inputs, request);

@@ -45,6 +45,20 @@ export function chooseNodes(
   return [...chosen.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** What is told when there are too few nodes. Undefined: there are enough. */
+export function lackOfNodes(
+  { version, needsPeer }: { readonly version: string; readonly needsPeer: boolean },
+  nodes: number,
+): string | undefined {
+  if (nodes === 0) {
+    return `Spegel ${version} was not started: the cluster has no nodes. Run pulumi up again when they have joined.`;
+  }
+  if (nodes === 1 && needsPeer) {
+    return `Spegel ${version} was not started: the cluster has a single node, and a pod of this release becomes ready only once it has found another one. Add a node, or use 0.4.0.`;
+  }
+  return undefined;
+}
+
 /** What is told to the user. Undefined: every pod could do what Spegel does. */
 export function verdict(
   { version, timeoutSeconds }: { readonly version: string; readonly timeoutSeconds: number },

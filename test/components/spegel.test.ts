@@ -188,6 +188,7 @@ describe("Spegel", () => {
     expect(preflight.inputs).toMatchObject({
       mode: "names",
       locks: [],
+      needsPeer: true,
       image: "mirror.example/node:24",
       timeoutSeconds: 60,
     });

@@ -72,6 +72,7 @@ describe("the program of the pods, as a process", () => {
     mode: "election",
     locks: [lease],
     clusterDomain: "cluster.local",
+    needsPeer: false,
     image: "none",
     timeoutSeconds: 100,
   };

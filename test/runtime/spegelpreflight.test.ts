@@ -16,6 +16,7 @@ const inputs: PreflightInputs = {
   mode: "election",
   locks: ["/apis/coordination.k8s.io/v1/namespaces/spegel/leases/spegel-leader-election"],
   clusterDomain: "cluster.local",
+  needsPeer: false,
   image: "node:24",
   timeoutSeconds: 100,
 };
@@ -162,6 +163,15 @@ describe("the check", () => {
     await expect(runPreflight(inputs, server.tools)).rejects.toThrow(
       "Spegel 0.0.28 was not started: the cluster has no nodes. Run pulumi up again when they have joined.",
     );
+  });
+
+  it("says that a single node is not enough for a release that needs a peer", async () => {
+    const server = apiServer({ nodes: ["a"], phase: () => "Succeeded" });
+    const change = { version: "0.7.4", needsPeer: true };
+    await expect(runPreflight({ ...inputs, ...change }, server.tools)).rejects.toThrow(
+      "Spegel 0.7.4 was not started: the cluster has a single node, and a pod of this release becomes ready only once it has found another one. Add a node, or use 0.4.0.",
+    );
+    expect(server.calls).toEqual(["GET nodes"]);
   });
 
   it("refuses a time that is none", async () => {
