@@ -24,6 +24,7 @@ module.exports = {
       displayName: "unit",
       testMatch: ["<rootDir>/test/**/*.test.ts"],
       testPathIgnorePatterns: ["/node_modules/", "<rootDir>/test/e2e/"],
+      setupFilesAfterEnv: ["<rootDir>/test/support/setup.js"],
     },
     {
       ...shared,

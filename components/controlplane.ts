@@ -1,13 +1,13 @@
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { TalosApiGate } from "../runtime/resources";
-import { configureNodes } from "./configuration";
+import type { BootRecord, TalosApiGate } from "../runtime/resources";
+import { configureNodes, sayLagging } from "./configuration";
 import type { ApiEndpoint } from "./endpoint";
 import type { ClusterHandle } from "./handle";
 import { createPorts, createServers } from "./nodes";
 import type { NodeOutput, NodePort } from "./nodes";
-import { poolConfiguration } from "./pool";
+import { poolConfiguration, runningConfiguration } from "./pool";
 import type { PoolPlan } from "./pool";
 import type { TalosImage } from "./talosimage";
 
@@ -72,7 +72,7 @@ export interface ControlPlaneComponentArgs {
   securityGroupId: pulumi.Output<string>;
   allowed: pulumi.Input<unknown>;
   /** What the cluster's nodes were created with. */
-  bootRecord: pulumi.Resource;
+  bootRecord: BootRecord;
 }
 
 /** The control-plane servers, one after another, behind the endpoint. */
@@ -115,6 +115,7 @@ export class ControlPlane extends pulumi.ComponentResource {
       },
       this,
     );
+    sayLagging(plan, args.bootRecord, this);
     // Each at its own address: a machine without a configuration does not pass requests on.
     this.reachable = configureNodes(
       name,
@@ -122,7 +123,16 @@ export class ControlPlane extends pulumi.ComponentResource {
         cluster,
         ports: addresses.ports,
         servers,
-        configuration,
+        configurationOf: ({ node }) =>
+          runningConfiguration(
+            plan,
+            cluster,
+            image,
+            certSANs,
+            this,
+            args.bootRecord.extensions.apply((extensions) => extensions[node]),
+            configuration,
+          ),
         endpointOf: ({ index, address }) => addresses.reachedAt[index] ?? address,
         passedOn: false,
         dependsOn: cluster.networkReachable,

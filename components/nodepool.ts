@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { poolProblems } from "../lib/rules/pool";
+import type { BootRecord } from "../runtime/resources";
 import type { ImageSourceArgs, PoolArgs } from "./arguments";
-import { configureNodes } from "./configuration";
+import { configureNodes, sayLagging } from "./configuration";
 import { declarePool } from "./declare";
 import { refuse } from "./errors";
 import type { ClusterHandle } from "./handle";
@@ -10,7 +11,7 @@ import { preflight } from "./preflight";
 import { createBootRecord, createPorts, createServers } from "./nodes";
 import type { NodeOutput } from "./nodes";
 import { poolPatchProblems } from "./patches";
-import { createPoolImage, planPool, poolConfiguration } from "./pool";
+import { createPoolImage, planPool, poolConfiguration, runningConfiguration } from "./pool";
 import type { TalosImage } from "./talosimage";
 
 /** Arguments of {@link NodePool}. */
@@ -27,7 +28,7 @@ export interface NodePoolComponentArgs extends PoolArgs {
    * The record of what the cluster's nodes were created with, when it covers this pool already.
    * Default: the pool keeps its own.
    */
-  bootRecord?: pulumi.Resource;
+  bootRecord?: BootRecord;
   /** Known once the cluster has found nothing in the way of its pools. Default: the pool asks. */
   allowed?: pulumi.Input<unknown>;
   /** Property path of the pool in messages. Default: the pool's name. */
@@ -102,13 +103,23 @@ export class NodePool extends pulumi.ComponentResource {
       },
       this,
     );
+    sayLagging(plan, record, this);
     configureNodes(
       name,
       {
         cluster,
         ports,
         servers,
-        configuration,
+        configurationOf: ({ node }) =>
+          runningConfiguration(
+            plan,
+            cluster,
+            this.image,
+            [],
+            this,
+            record.extensions.apply((extensions) => extensions[node]),
+            configuration,
+          ),
         endpointOf: () => cluster.talosEndpoints.apply(([first]) => first ?? ""),
         passedOn: true,
         dependsOn: [...cluster.networkReachable, ...cluster.talosReachable],

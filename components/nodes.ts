@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { PoolDeclaration } from "../lib/declaration";
 import { bootMetadata, bootMetadataKeys, ignoredServerInputs } from "../lib/openstack/boot";
 import type { NodeBootRecord } from "../lib/openstack/boot";
+import type { DeclaredExtensions, ExtensionsByNode } from "../lib/talos/runningextensions";
 import { BootRecord } from "../runtime/resources";
 import type { PoolArgs } from "./arguments";
 import type { ClusterHandle } from "./handle";
@@ -152,10 +153,27 @@ export function createBootRecord(
         .all(pools.map((pool) => bootRecords(pool, cluster)))
         .apply((records) => Object.assign({}, ...records) as Record<string, NodeBootRecord>),
       replace: pools.flatMap(({ declaration }) => declaration.replace),
+      extensions: pulumi
+        .all(pools.map(({ pool }) => pulumi.output(pool.extensions ?? {})))
+        .apply((all) => extensionsByNode(pools, all as DeclaredExtensions[])),
       configContract: cluster.configContract,
       contractIsDefault,
     },
     { parent },
+  );
+}
+
+function extensionsByNode(
+  pools: readonly RecordedPool[],
+  extensions: readonly DeclaredExtensions[],
+): ExtensionsByNode {
+  return Object.fromEntries(
+    pools.flatMap(({ declaration }, pool) =>
+      Array.from({ length: declaration.count }, (_, index) => [
+        `${declaration.name}-${index}`,
+        extensions[pool] ?? {},
+      ]),
+    ),
   );
 }
 

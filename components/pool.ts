@@ -2,10 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { PoolDeclaration } from "../lib/declaration";
 import { activate, withoutTexts } from "../lib/talos/extensions";
-import type { ActivationContext, ActivationResult, Extensions } from "../lib/talos/extensions";
+import type { ActivationContext, ActivationResult } from "../lib/talos/extensions";
 import { poolPatch } from "../lib/talos/patches";
 import { kernelArgProblems, schematicId } from "../lib/talos/schematic";
 import type { Schematic } from "../lib/talos/schematic";
+import { keptExtensions } from "../lib/talos/runningextensions";
+import type { DeclaredExtensions } from "../lib/talos/runningextensions";
 import { configurationForm, parseTalosMinor, parseTalosVersion } from "../lib/talos/versions";
 import type { ImageSourceArgs, PoolArgs } from "./arguments";
 import { refuse } from "./errors";
@@ -71,18 +73,52 @@ function architectureOf({ architecture }: PoolDeclaration): "amd64" | "arm64" {
   return architecture === "arm64" ? "arm64" : "amd64";
 }
 
-/** The pool's machine configuration: what the package writes, then the patches of the pool. */
+/**
+ * Machine configuration of one node that runs: that of the pool, and whatever the node's image still
+ * holds stays activated.
+ *
+ * @param remembered Extensions of the image that the node was created with.
+ * @param configuration Machine configuration of new nodes of the pool.
+ */
+export function runningConfiguration(
+  plan: PoolPlan,
+  cluster: ClusterHandle,
+  image: TalosImage,
+  certSANs: pulumi.Input<string[]>,
+  parent: pulumi.Resource,
+  remembered: pulumi.Output<DeclaredExtensions | undefined>,
+  configuration: pulumi.Output<string>,
+): pulumi.Output<string> {
+  return remembered.apply((extensions) => {
+    const kept = keptExtensions(extensions, { ...plan.pool.extensions });
+    return Object.keys(kept).length === 0
+      ? configuration
+      : poolConfiguration(plan, cluster, image, certSANs, parent, kept);
+  });
+}
+
+/**
+ * The pool's machine configuration: what the package writes, then the patches of the pool.
+ *
+ * @param kept Extensions beside those of the pool that are activated as well.
+ */
 export function poolConfiguration(
   plan: PoolPlan,
   cluster: ClusterHandle,
   image: TalosImage,
   certSANs: pulumi.Input<string[]>,
   parent: pulumi.Resource,
+  kept: DeclaredExtensions = {},
 ): pulumi.Output<string> {
   const { declaration, pool, context } = plan;
   const activation = pulumi
     .output(pool.extensions ?? {})
-    .apply((extensions) => activate(extensions as Extensions, context).configPatches);
+    .apply((extensions) => activateBoth(extensions as DeclaredExtensions, kept, context));
+  const all = activateBoth(
+    { ...withoutTexts(pool.extensions ?? {}) },
+    { ...withoutTexts(kept) },
+    context,
+  );
   const own = pulumi.all([image.installer, certSANs]).apply(([installer, names]) =>
     poolPatch({
       role: declaration.role,
@@ -99,15 +135,36 @@ export function poolConfiguration(
       role: declaration.role,
       configPatches: pulumi
         .all([own, activation, pulumi.all(pool.configPatches ?? [])])
-        .apply(([first, services, last]) => [first, ...services, ...last]),
+        .apply(([first, { configPatches }, last]) => [first, ...configPatches, ...last]),
       schematic: {
         id: image.registeredSchematicId,
-        extensions: plan.activation.officialExtensions,
+        extensions: all.officialExtensions,
       },
-      imageProperties: plan.activation.imageProperties,
+      imageProperties: all.imageProperties,
     },
     { parent },
   );
+}
+
+type Activated = Pick<ActivationResult, "configPatches" | "officialExtensions" | "imageProperties">;
+
+// What is kept may not go together with what is declared today; then each is activated by itself.
+function activateBoth(
+  declared: DeclaredExtensions,
+  kept: DeclaredExtensions,
+  context: ActivationContext,
+): Activated {
+  const together = activate({ ...kept, ...declared }, context);
+  if (together.problems.length === 0) return together;
+  const parts = [activate(declared, context), activate(kept, context)];
+  return {
+    configPatches: parts.flatMap(({ configPatches }) => configPatches),
+    officialExtensions: parts.flatMap(({ officialExtensions }) => officialExtensions).sort(),
+    imageProperties: Object.assign({}, ...parts.map((part) => part.imageProperties)) as Record<
+      string,
+      string
+    >,
+  };
 }
 
 /** The image of a pool, named after what it holds, so that another version is another image. */

@@ -7,6 +7,7 @@ import { clusterProblems, clusterWarnings } from "../lib/rules/declaration";
 import { clusterPatch } from "../lib/talos/patches";
 import { schematicId } from "../lib/talos/schematic";
 import { effectiveMinor, parseTalosVersion } from "../lib/talos/versions";
+import type { BootRecord } from "../runtime/resources";
 import type { ImageSourceArgs, PoolArgs, TalosClusterArgs } from "./arguments";
 import { ClusterNetwork } from "./clusternetwork";
 import { ControlPlane, ControlPlaneAddresses } from "./controlplane";
@@ -284,7 +285,7 @@ type Images = ReadonlyMap<string, TalosImage>;
 interface Parts {
   readonly plans: readonly PoolPlan[];
   readonly images: Images;
-  readonly record: pulumi.Resource;
+  readonly record: BootRecord;
   readonly allowed: pulumi.Output<void>;
 }
 

@@ -2,6 +2,8 @@ import { changeProblems, recordAfter } from "../lib/openstack/boot";
 import type { BootRecord, NodeBootRecord } from "../lib/openstack/boot";
 import type { Problem } from "../lib/problem";
 import { sortProblems } from "../lib/report";
+import { rememberedExtensions } from "../lib/talos/runningextensions";
+import type { ExtensionsByNode } from "../lib/talos/runningextensions";
 import type { DynamicProvider, Properties } from "./dynamic";
 import { differ, knownOf, own } from "./dynamic";
 
@@ -18,6 +20,7 @@ export const bootRecord: DynamicProvider = {
       inputs: {
         ...news,
         ...contractOf(olds, news),
+        ...extensionsOf(olds, news, after.replace ?? []),
         nodes: remembered(news, recordAfter(before, after)),
       },
       failures: sortProblems(problems).map((problem) => ({
@@ -42,6 +45,21 @@ function contractOf(olds: Properties, news: Properties): Properties {
   const { configContract: before } = olds;
   return news["contractIsDefault"] === true && typeof before === "string"
     ? { configContract: before }
+    : {};
+}
+
+// A node keeps the extensions of the image that it was created with.
+function extensionsOf(olds: Properties, news: Properties, replace: readonly string[]): Properties {
+  const { extensions: before } = olds;
+  const { extensions: declared } = news;
+  return isFields(before) && isFields(declared)
+    ? {
+        extensions: rememberedExtensions(
+          before as ExtensionsByNode,
+          declared as ExtensionsByNode,
+          replace,
+        ),
+      }
     : {};
 }
 

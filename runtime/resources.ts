@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { NodeBootRecord } from "../lib/openstack/boot";
+import type { ExtensionsByNode } from "../lib/talos/runningextensions";
 import type { DynamicProvider } from "./dynamic";
 import type { ExpectedNode } from "./nodesready";
 import type { ClientConfiguration, TalosNode } from "./talosapi";
@@ -51,6 +52,8 @@ export interface BootRecordArgs {
   replace?: pulumi.Input<readonly string[]>;
   /** Talos minor whose form of machine configuration is written. */
   configContract: string;
+  /** Extensions that each node is declared with, by its name; secret: services have credentials. */
+  extensions: pulumi.Input<ExtensionsByNode>;
   /** The contract follows from the Talos version: then that of the creation stays. */
   contractIsDefault: boolean;
 }
@@ -62,10 +65,24 @@ export interface BootRecordArgs {
 export class BootRecord extends pulumi.dynamic.Resource {
   /** The contract that counts. */
   declare readonly configContract: pulumi.Output<string>;
+  /** Extensions of the image that each node was created with; secret. */
+  declare readonly extensions: pulumi.Output<ExtensionsByNode>;
 
   constructor(name: string, args: BootRecordArgs, opts?: pulumi.CustomResourceOptions) {
-    const inputs = { ...args, replace: args.replace ?? [] };
-    super(bootRecordProvider, name, inputs, opts, typeModule, "BootRecord");
+    const inputs = {
+      ...args,
+      replace: args.replace ?? [],
+      extensions: pulumi.secret(args.extensions),
+    };
+    const secrets = { additionalSecretOutputs: ["extensions"] };
+    super(
+      bootRecordProvider,
+      name,
+      inputs,
+      pulumi.mergeOptions(opts, secrets),
+      typeModule,
+      "BootRecord",
+    );
   }
 }
 

@@ -119,6 +119,7 @@ describe("Preflight", () => {
     });
     expect(error).toBeUndefined();
     expect(warnings).toEqual([
+      expect.stringContaining("cni: flannel"),
       "The Image Factory did not list its Talos releases, so that is not checked: Error: 404 Not Found",
     ]);
   });
@@ -199,6 +200,7 @@ describe("Preflight", () => {
     });
     expect(error).toBeUndefined();
     expect(warnings).toEqual([
+      expect.stringContaining("cni: flannel"),
       "Quotas could not be read, so they are not checked: Error: 403 Forbidden",
     ]);
     expect(recorder.ofType(types.instance)).toHaveLength(6);
