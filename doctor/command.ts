@@ -88,17 +88,20 @@ export function addDoctor(program: Command, where: Terminal = terminal): void {
 
 function withOptions(command: Command): Command {
   return command
+    .exitOverride(({ exitCode }) => {
+      // Wrong arguments are no finding about a node.
+      process.exit(exitCode === 0 ? 0 : 2);
+    })
     .argument("[evidence...]", "folders, files or zips with saved outputs")
     .option("-n, --nodes <nodes>", "addresses of running nodes, separated by commas", list)
     .option("--talosconfig <file>", "configuration of talosctl")
     .option("--context <name>", "context of that configuration")
     .option("-e, --endpoints <endpoints>", "endpoints instead of those of the configuration", list)
     .option("--talosctl <program>", "talosctl to run", "talosctl")
-    .option(
-      "--timeout <duration>",
-      "how long a node has for each answer (10s, 1m)",
-      duration,
-      10_000,
+    .addOption(
+      new Option("--timeout <duration>", "how long a node has for each answer")
+        .argParser(duration)
+        .default(10_000, "10s"),
     )
     .option("--parallel <nodes>", "nodes to ask at the same time", count, 64)
     .option(

@@ -212,6 +212,23 @@ describe("saved outputs", () => {
     );
   });
 
+  it.each([
+    ["--timeout", "soon"],
+    ["--parallel", "0"],
+    ["--expect", "latest"],
+    ["--nodes", "a,,b"],
+    ["--format", "xml"],
+    ["--unknown"],
+  ])("are not looked at with wrong arguments, which is status 2: %s %s", async (...args) => {
+    jest.spyOn(process.stderr, "write").mockReturnValue(true);
+    const exit = jest.spyOn(process, "exit").mockImplementation((status) => {
+      throw new Error(`status ${String(status)}`);
+    });
+    await expect(doctor("audit", ...args)).rejects.toThrow("status 2");
+    await expect(doctor(...args)).rejects.toThrow("status 2");
+    expect(exit).toHaveBeenCalledTimes(2);
+  });
+
   it("with names that a terminal would obey are shown escaped", async () => {
     save(folder, { address: "a\u001b[31mb" });
     const { output } = await doctor(folder);
