@@ -65,7 +65,8 @@ export async function probe(settings: ProbeSettings): Promise<string | undefined
 async function tryLocks(settings: ProbeSettings): Promise<string | undefined> {
   for (const lock of settings.locks) {
     const read = await ask(settings, "GET", lock);
-    const cause = read.cause ?? causeOf(settings, "get", lock, read.status);
+    const cause =
+      read.cause ?? causeOf(settings, "get", lock, read.status) ?? recordCause(lock, read.body);
     if (cause !== undefined) return cause;
     // A dry run asks for the right to write, and writes nothing.
     const write = await ask(settings, "PUT", `${lock}?dryRun=All`, read.body);
@@ -96,6 +97,24 @@ export function causeOf(
     return `401 from ${server}: the API server does not accept the token of ServiceAccount ${accountName}.`;
   }
   return `${status} from ${server} for ${verb} ${resource} ${namespace}/${name}.`;
+}
+
+const leaderAnnotation = "control-plane.alpha.kubernetes.io/leader";
+
+/** What a leader's record in a ConfigMap means for Spegel. Undefined: it can be read, or there is none. */
+export function recordCause(lock: string, body: string): string | undefined {
+  const { metadata } = JSON.parse(body) as {
+    metadata?: { name?: string; namespace?: string; annotations?: Record<string, string> };
+  };
+  const record = metadata?.annotations?.[leaderAnnotation];
+  if (!lock.includes("/configmaps/") || record === undefined) return undefined;
+  try {
+    if (typeof JSON.parse(record) === "object") return undefined;
+  } catch {
+    // Told below.
+  }
+  const { name = "", namespace = "" } = metadata ?? {};
+  return `annotation ${leaderAnnotation} of configmaps ${namespace}/${name} is ${record === "" ? "empty" : "no record"}, so that no pod can ever lead. Remove it: kubectl annotate configmap ${name} -n ${namespace} ${leaderAnnotation}-`;
 }
 
 interface Answer {

@@ -117,6 +117,39 @@ describe("the program of the pods, as a process", () => {
     await cluster.request("PATCH", role, { rules: before.rules }, "application/merge-patch+json");
   });
 
+  it("tells an empty record, with which the election never ends", async () => {
+    const configMap = "/api/v1/namespaces/process/configmaps/spegel-leader-election";
+    const annotate = (record: string | null) =>
+      cluster.request(
+        "PATCH",
+        configMap,
+        { metadata: { annotations: { "control-plane.alpha.kubernetes.io/leader": record } } },
+        "application/merge-patch+json",
+      );
+    const rules = [
+      {
+        apiGroups: ["", "coordination.k8s.io"],
+        resources: ["configmaps", "leases"],
+        resourceNames: ["spegel-leader-election"],
+        verbs: ["get", "update"],
+      },
+    ];
+    const before = (await cluster.get(role)) as KubernetesObject & { rules: object[] };
+    await cluster.request("PATCH", role, { rules }, "application/merge-patch+json");
+    await annotate("");
+    expect(await run({ locks: [configMap, lease] }, good())).toEqual({
+      succeeded: false,
+      message:
+        "annotation control-plane.alpha.kubernetes.io/leader of configmaps process/spegel-leader-election is empty, so that no pod can ever lead. Remove it: kubectl annotate configmap spegel-leader-election -n process control-plane.alpha.kubernetes.io/leader-",
+    });
+    await annotate(null);
+    expect(await run({ locks: [configMap, lease] }, good())).toEqual({
+      succeeded: true,
+      message: "well",
+    });
+    await cluster.request("PATCH", role, { rules: before.rules }, "application/merge-patch+json");
+  });
+
   it("tells a missing lock", async () => {
     await cluster.request("DELETE", lease);
     expect(await run({}, good())).toEqual({

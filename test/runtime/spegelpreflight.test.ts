@@ -1,7 +1,13 @@
 // The check before the start with an API server of our own making, and what it says.
 // Does not prove that a kubelet runs the pods, nor what a real API server answers (test/e2e/spegel.test.ts).
 import { missing } from "../../runtime/servedkinds";
-import { causeOf, dialCause, nameCause, probeSettings } from "../../runtime/spegelprobe";
+import {
+  causeOf,
+  dialCause,
+  nameCause,
+  probeSettings,
+  recordCause,
+} from "../../runtime/spegelprobe";
 import { probePod, runPreflight, spegelPreflight } from "../../runtime/spegelpreflight";
 import type { PreflightInputs } from "../../runtime/spegelpreflight";
 import { chooseNodes, verdict } from "../../runtime/spegelverdict";
@@ -225,6 +231,26 @@ describe("what the program says", () => {
     ["get", 503, "503 from 10.96.0.1:443 for get leases spegel/spegel-leader-election."],
   ])("of an answer to %s of %i", (verb, status, cause) => {
     expect(causeOf(settings, verb, lock, status)).toBe(cause);
+  });
+
+  it("of a record that no pod can read", () => {
+    const name = "spegel-leader-election";
+    const path = `/api/v1/namespaces/spegel/configmaps/${name}`;
+    const body = (record?: string) =>
+      JSON.stringify({
+        metadata: {
+          name,
+          namespace: "spegel",
+          annotations: { "control-plane.alpha.kubernetes.io/leader": record },
+        },
+      });
+    const cause = (what: string) =>
+      `annotation control-plane.alpha.kubernetes.io/leader of configmaps spegel/spegel-leader-election is ${what}, so that no pod can ever lead. Remove it: kubectl annotate configmap spegel-leader-election -n spegel control-plane.alpha.kubernetes.io/leader-`;
+    expect(recordCause(path, body(""))).toBe(cause("empty"));
+    expect(recordCause(path, body("x"))).toBe(cause("no record"));
+    expect(recordCause(path, body('{"holderIdentity":"a"}'))).toBeUndefined();
+    expect(recordCause(path, body())).toBeUndefined();
+    expect(recordCause(lock, body(""))).toBeUndefined();
   });
 
   it("of a dial", () => {
