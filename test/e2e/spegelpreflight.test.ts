@@ -8,6 +8,7 @@ import * as path from "node:path";
 
 import { apiAccess } from "../../runtime/kubeconfig";
 import { apiRequest } from "../../runtime/kubernetesapi";
+import { servedKinds } from "../../runtime/servedkinds";
 import { probePod, runPreflight } from "../../runtime/spegelpreflight";
 import type { PreflightInputs } from "../../runtime/spegelpreflight";
 import type { KubernetesObject } from "../../lib/spegel/object";
@@ -171,6 +172,21 @@ describe("the program of the pods, as a process", () => {
       message: `no answer from DNS server ${dns.address} within 1 s: a network policy or the datapath keeps pods from it. Policies must open UDP and TCP 53 to the pods of the cluster's DNS server.`,
     });
     dns.answer = "address";
+  });
+
+  it("waits for kinds that are served, and names one that is not", async () => {
+    const kubeconfig = readFileSync(cluster.server.kubeconfig, "utf8");
+    const create = (apiVersion: string, kind: string) =>
+      servedKinds.create({
+        kubeconfig,
+        kinds: [{ apiVersion, kind, fix: "Install it." }],
+        timeoutSeconds: 1,
+      });
+    await create("cilium.io/v2", "CiliumNetworkPolicy");
+    await create("monitoring.coreos.com/v1", "PrometheusRule");
+    await expect(create("monitoring.coreos.com/v1", "Probe")).rejects.toThrow(
+      `Probe (monitoring.coreos.com/v1) at https://${good()}: not ready after 0 s and 1 tries (timeoutSeconds: 1). Last answer: monitoring.coreos.com/v1 without Probe. Install it.`,
+    );
   });
 
   it("leaves neither pods nor Service when nobody runs the pods", async () => {
