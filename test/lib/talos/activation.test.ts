@@ -2,7 +2,7 @@
 // is activated and the reverse, and the configuration is valid for that minor.
 //
 // Does not prove that a node boots with it, nor that Talos' own validation says the same: JSON schemas
-// know nothing of rules between properties. Talos 1.6 has no JSON schema, so its form is not checked.
+// know nothing of rules between properties, and formats (URLs) are not looked at. Talos 1.6 has no JSON schema, so its form is not checked.
 // What services wait for, which extension brings a module and what a factory offers is the sandbox's
 // own data, taken from upstream without our catalogue.
 import { readFileSync } from "node:fs";
@@ -56,7 +56,8 @@ const validators = new Map<string, ValidateFunction>();
 function schemaErrors(minor: string, document: unknown): string[] {
   const schema = schemas[minor];
   if (schema === undefined) throw new Error(`no schema of ${minor}`);
-  const validate = validators.get(minor) ?? new Ajv2020({ strict: false }).compile(schema);
+  const validate =
+    validators.get(minor) ?? new Ajv2020({ strict: false, validateFormats: false }).compile(schema);
   validators.set(minor, validate);
   return validate(document) === true
     ? []

@@ -195,7 +195,30 @@ describe("readConfiguration refuses", () => {
   it("text that is too long, without reading it", () => {
     const text = "#".repeat(longestConfiguration + 1);
     expect(error(text)).toBe("longer than 2097152 characters (2097153)");
+    const started = Date.now();
+    const bomb = "a: &a [x]\nb: &b [*a, *a]\n".repeat(450_000).slice(0, 10 * 1024 * 1024);
+    expect(error(bomb)).toBe("longer than 2097152 characters (10485760)");
+    expect(Date.now() - started).toBeLessThan(2000);
   });
+
+  it.each<[string, string, RegExp]>([
+    ["quotes", `machine: "${'\\"'.repeat(100_000)}x`, /not YAML/],
+    ["keys", `? ${"a".repeat(100_000)}\n`.repeat(5), /./],
+    ["anchors", `${"- &a x\n".repeat(50_000)}`, /not a mapping/],
+    ["documents", "---\n{kind: X}\n".repeat(20_000), /no error/],
+    ["tags", `machine: ${"!a ".repeat(5000)}x`, /not YAML/],
+    ["comments", `machine: {}\n${"# x\n".repeat(100_000)}`, /no error/],
+    ["merge keys", `machine: {}\nx:\n${"  <<: {a: 1}\n".repeat(2000)}`, /./],
+  ])(
+    "or reads floods of %s in bounded time",
+    (_, text, message) => {
+      const started = Date.now();
+      expect(error(text)).toMatch(message);
+      // A bound for a loaded machine: what hangs takes far longer.
+      expect(Date.now() - started).toBeLessThan(20_000);
+    },
+    30_000,
+  );
 
   it("floods of aliases at once", () => {
     const levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"];
