@@ -5,7 +5,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import { Spegel } from "../../components";
-import type { KubernetesTarget, SpegelArgs } from "../../components";
+import type { KubernetesTarget, SpegelArgs, TalosCluster } from "../../components";
 import { someDigest } from "../support/spegel";
 import type { Outcome } from "../support/program";
 import { run, runWell } from "../support/program";
@@ -44,6 +44,11 @@ const target = (change: Partial<KubernetesTarget> = {}): KubernetesTarget => ({
   talosVersion: "1.13.9",
   ...change,
 });
+
+/** Compiles as long as a cluster that tells its CNI and control planes is a target. */
+const asTarget = (
+  cluster: TalosCluster & Pick<KubernetesTarget, "cni" | "controlPlaneAddresses">,
+): KubernetesTarget => cluster;
 
 type Change = Partial<Omit<SpegelArgs, "target">> & { target?: Partial<KubernetesTarget> };
 
@@ -338,6 +343,11 @@ describe("refused", () => {
     expect(error?.message).toContain('found:    "latest"');
     expect(error?.message).toContain("1 problem\n");
   });
+});
+
+test("a cluster is a target", () => {
+  const cluster = target() as Parameters<typeof asTarget>[0];
+  expect(asTarget(cluster)).toBe(cluster);
 });
 
 test("warns of a tag, of flannel, of old releases, each once", async () => {
