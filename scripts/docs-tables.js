@@ -64,7 +64,7 @@ function versionTable({ talosReleases, isUpgradeStep, providerMachineryMinor }) 
   return [
     table(["Talos", "Kubernetes", "Upgrade from Talos", "Support"], rows),
     "",
-    `The talos provider knows configurations up to Talos ${providerMachineryMinor}: newer nodes get that form, which they read. The third column is what Talos itself allows.`,
+    `The talos provider knows configurations up to Talos ${providerMachineryMinor}: newer nodes get that form, which they read. The third column is what Talos itself allows. A minor newer than ${Object.keys(talosReleases).at(-1)} is accepted with a warning.`,
   ].join("\n");
 }
 

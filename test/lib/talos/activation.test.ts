@@ -2,9 +2,9 @@
 // is activated and the reverse, and the configuration is valid for that minor.
 //
 // Does not prove that a node boots with it, nor that Talos' own validation says the same: JSON schemas
-// know nothing of rules between properties, and formats (URLs) are not looked at. Talos 1.6 has no JSON schema, so its form is not checked.
-// What services wait for, which extension brings a module and what a factory offers is the sandbox's
-// own data, taken from upstream without our catalogue.
+// know nothing of rules between properties, and formats (URLs) are not looked at. Talos 1.6 has no
+// JSON schema, so its form is not checked. What services wait for, which extension brings a module and
+// what a factory offers is the sandbox's own data, taken from upstream without our catalogue.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
