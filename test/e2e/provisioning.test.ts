@@ -16,6 +16,18 @@ import { Stack } from "./support/stack";
 
 const cloud = new Cloud();
 
+/** Voters of the etcd that a node is in, once all control planes have joined. */
+function voters(cluster: RunningCluster, node?: Outputs["nodes"][number]): Promise<number> {
+  return eventually(
+    async () =>
+      node === undefined
+        ? 0
+        : (await cluster.etcdMembers(node)).filter(({ isLearner }) => !isLearner).length,
+    (count) => count === cluster.controlPlanes.length,
+    60,
+  );
+}
+
 describe("a cloud that is slow", () => {
   const stack = new Stack("slow");
   /** What is held back for 20 s, and the types that are made by it. */
@@ -35,28 +47,25 @@ describe("a cloud that is slow", () => {
     stack.remove();
   });
 
-  it.each(late)(
-    "comes up when %s takes 20 s, and asks no node before",
-    async (path, type) => {
+  it("comes up when each of them takes 20 s, and asks nothing before", async () => {
+    for (const [path] of late) {
       sandbox("fault", "delay", path, "20");
-      const result = await stack.up();
-      sandbox("fault", "clear", "delay");
-      expect(result.text).not.toContain("error:");
-      expect(result.code).toBe(0);
-      const order = stack.order();
+    }
+    const result = await stack.up();
+    expect(sandbox("fault", "list")).not.toContain("delay");
+    expect(result.text).not.toContain("error:");
+    expect(result.code).toBe(0);
+    const order = stack.order();
+    for (const [, type] of late) {
       const last = order.findLastIndex((step) => step.kind === "made" && step.type === type);
-      expect(last).toBeGreaterThan(0);
-      const asks = type.startsWith("openstack:loadbalancer") // the endpoint is asked for the Kubernetes API only
-        ? "ReadinessGate"
-        : "TalosApiGate";
+      // Nodes are asked at their own addresses; the endpoint for the Kubernetes API only.
+      const gate = type.startsWith("openstack:loadbalancer") ? "ReadinessGate" : "TalosApiGate";
       const first = order.findIndex(
-        (step) => step.kind === "begun" && step.type.endsWith(`:${asks}`),
+        (step) => step.kind === "begun" && step.type.endsWith(`:${gate}`),
       );
-      expect(first).toBeGreaterThan(last);
-      expect((await stack.destroy()).code).toBe(0);
-    },
-    300_000,
-  );
+      expect([type, last > 0, first > last]).toEqual([type, true, true]);
+    }
+  }, 300_000);
 });
 
 describe("a control plane whose metadata service has no user data", () => {
@@ -102,7 +111,7 @@ describe("a control plane whose metadata service has no user data", () => {
     expect(result.code).toBe(0);
     const cluster = new RunningCluster(stack, await stack.outputs<Outputs>());
     const [first] = cluster.controlPlanes;
-    expect(first && (await cluster.etcdMembers(first))).toHaveLength(3);
+    expect(await voters(cluster, first)).toBe(3);
   }, 200_000);
 });
 
@@ -140,7 +149,7 @@ describe("an engine that is killed", () => {
     expect(Date.now() - began).toBeLessThan(120_000);
     const cluster = new RunningCluster(stack, await stack.outputs<Outputs>());
     for (const node of cluster.controlPlanes) {
-      expect(await cluster.etcdMembers(node)).toHaveLength(3);
+      expect(await voters(cluster, node)).toBe(cluster.controlPlanes.length);
     }
     await stack.preview();
     expect(stack.steps()).toEqual([]);
@@ -166,6 +175,7 @@ describe("an engine that is killed", () => {
     "at a random point (%i), converges",
     async () => {
       expect((await stack.destroy()).code).toBe(0);
+      stack.configure(smallCluster("cut", 15));
       const update = stack.start();
       // From the first server on, to beyond the end of most updates.
       await eventually(

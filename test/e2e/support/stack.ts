@@ -121,8 +121,12 @@ export class Stack {
 
   /** Runs another command of the built package for this stack. */
   command(name: string, ...more: string[]): Promise<Result> {
-    const cli = join(root, "dist/cli/index.js");
-    return this.run(process.execPath, [cli, name, "--stack", this.name, ...more]).done;
+    return this.tool(name, "--stack", this.name, ...more);
+  }
+
+  /** Runs the command line of the built package. */
+  tool(...args: string[]): Promise<Result> {
+    return this.run(process.execPath, [join(root, "dist/cli/index.js"), ...args]).done;
   }
 
   /** Steps of the last preview or update other than "same". */
