@@ -130,15 +130,14 @@ describe("zfs and drbd in the image, and nothing that activates them", () => {
 describe("the same pool through the package", () => {
   const stack = new Stack("incident");
 
-  beforeAll(() =>
-    stack.create(
-      smallCluster("incident", 17, {
-        talosVersion: "1.8.3",
-        pools: { storage: { count: 1, flavor: "m1.small", extensions: { zfs: true, drbd: true } } },
-        more: { kubernetesVersion: "1.31.4" },
-      }),
-    ),
-  );
+  const settings = (extensions: Record<string, boolean>) =>
+    smallCluster("incident", 17, {
+      talosVersion: "1.8.3",
+      pools: { storage: { count: 1, flavor: "m1.small", extensions } },
+      more: { kubernetesVersion: "1.31.4" },
+    });
+
+  beforeAll(() => stack.create(settings({ zfs: true, drbd: true })));
 
   afterAll(async () => {
     await stack.destroy();
@@ -164,5 +163,32 @@ describe("the same pool through the package", () => {
       join(stack.folder, "talosconfig"),
     );
     expect([examined.code, examined.text]).toEqual([0, expect.any(String)]);
+  }, 300_000);
+
+  it("boots again after the extensions were taken from the pool: its image still holds them", async () => {
+    stack.configure(settings({}));
+    const result = await stack.up();
+    expect(result.text).not.toContain("error:");
+    expect(result.text).toContain(
+      "the image of storage-0 holds drbd, zfs, new nodes get no extension",
+    );
+    const outputs = await stack.outputs<Outputs>();
+    const cluster = new RunningCluster(stack, outputs);
+    const storage = outputs.nodes.find(({ pool }) => pool === "storage");
+    const boots = () =>
+      readFileSync(join(serverFolder(storage?.serverId ?? ""), "console.log"), "utf8").split(
+        "enabling system extension zfs",
+      ).length;
+    const before = boots();
+    cluster.talosctl("--nodes", storage?.address ?? "", "reboot", "--wait=false");
+    expect(
+      await eventually(
+        () => Promise.resolve(boots()),
+        (n) => n > before,
+        60,
+      ),
+    ).toBeGreaterThan(before);
+    const health = await stack.command("health", "--wait", "120");
+    expect([health.code, health.text]).toEqual([0, expect.any(String)]);
   }, 300_000);
 });
