@@ -27,6 +27,7 @@ import (
 	talosconfig "github.com/siderolabs/talos/pkg/machinery/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
 	"github.com/siderolabs/talos/pkg/machinery/resources/runtime"
+	"github.com/siderolabs/talos/pkg/machinery/version"
 	"go.yaml.in/yaml/v4"
 	"google.golang.org/grpc"
 )
@@ -262,6 +263,7 @@ func (n *node) parse(raw []byte) (talosconfig.Provider, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	version.Tag = n.disk.Version // which Kubernetes it runs: pkg/machinery/compatibility/kubernetes_image.go
 	warnings, err := c.Validate(cloudMode{})
 	if err == nil && c.RawV1Alpha1() == nil {
 		err = fmt.Errorf("the applied machine configuration doesn't contain v1alpha1 config, did you mean to patch the machine config instead?")
