@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import type { Fact, InstallerReference, MachineFacts, NodeEvidence } from "../lib/evidence";
 import { isKnown, known, missing } from "../lib/evidence";
 import { readConfiguration } from "../lib/talos/configuration";
@@ -25,9 +27,122 @@ export function peek(properties: Properties, ...path: (string | number)[]): Fact
     }
   }
   if (typeof value !== "string" || value === "") return missing("not-in-stack");
-  // What `policy analyze` shows for a secret that it cannot decrypt. It is valid YAML.
-  return value === "[secret]" ? missing("redacted") : known(value);
+  return value === redacted ? missing("redacted") : known(value);
 }
+
+/**
+ * Reads any value; one that is unknown or redacted, at any depth, makes the whole unknown.
+ *
+ * @param path Keys down to the value.
+ */
+export function peekValue(properties: Properties, ...path: (string | number)[]): Fact<unknown> {
+  let value: unknown = properties;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null) return missing("not-in-stack");
+    try {
+      value = (value as Record<string | number, unknown>)[key];
+    } catch {
+      return missing("unknown-at-preview");
+    }
+  }
+  if (value === undefined || value === null) return missing("not-in-stack");
+  const copy = plain(value);
+  return copy.complete ? known(copy.value) : missing("unknown-at-preview");
+}
+
+/** Reads a number, also one that is written as text. */
+export function peekNumber(properties: Properties, ...path: (string | number)[]): Fact<number> {
+  return from(peekValue(properties, ...path), (value) => {
+    const number = typeof value === "string" && value !== "" ? Number(value) : value;
+    return typeof number === "number" && Number.isFinite(number)
+      ? known(number)
+      : missing("not-in-stack");
+  });
+}
+
+/** Reads a truth value. */
+export function peekBoolean(properties: Properties, ...path: (string | number)[]): Fact<boolean> {
+  return from(peekValue(properties, ...path), (value) =>
+    typeof value === "boolean" ? known(value) : missing("not-in-stack"),
+  );
+}
+
+/** The value of a fact; undefined when it was not seen. */
+export function valueOf<T>(fact: Fact<T>): T | undefined {
+  return isKnown(fact) ? fact.value : undefined;
+}
+
+/** Items of a list, each by itself; of a list that is not known at all there are none. */
+export function peekItems(
+  properties: Properties,
+  ...path: (string | number)[]
+): Fact<Properties>[] {
+  const size = lengthOf(properties, path);
+  return Array.from({ length: size }, (_, index) => {
+    const item = peekValue(properties, ...path, index);
+    return from(item, (value) =>
+      typeof value === "object" && value !== null
+        ? known(value as Properties)
+        : missing("not-in-stack"),
+    );
+  });
+}
+
+/** How many items a list has; 0 when it is none or is not known. */
+export function lengthOf(properties: Properties, path: readonly (string | number)[]): number {
+  try {
+    const value = path.reduce<unknown>(
+      (inner, key) =>
+        typeof inner === "object" && inner !== null
+          ? (inner as Record<string | number, unknown>)[key]
+          : undefined,
+      properties,
+    );
+    return Array.isArray(value) ? value.length : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** Keys of a mapping; none when it is not known. */
+export function peekKeys(properties: Properties, key: string): string[] {
+  try {
+    const value = properties[key];
+    return typeof value === "object" && value !== null ? Object.keys(value) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** A copy without what is unknown or redacted, and whether anything of it was left out. */
+export interface PlainCopy {
+  readonly value: unknown;
+  readonly complete: boolean;
+}
+
+/** Copies a value that throws where something is not known yet. */
+export function plain(value: unknown): PlainCopy {
+  if (value === redacted) return { value: undefined, complete: false };
+  if (typeof value !== "object" || value === null) return { value, complete: true };
+  let complete = true;
+  const copies = Object.keys(value).map((key) => {
+    let copy: PlainCopy = { value: undefined, complete: false };
+    try {
+      copy = plain((value as Properties)[key]);
+    } catch {
+      // Not known yet.
+    }
+    complete &&= copy.complete;
+    return [key, copy.value] as const;
+  });
+  return {
+    value: Array.isArray(value) ? copies.map(([, item]) => item) : Object.fromEntries(copies),
+    complete,
+  };
+}
+
+// What `policy analyze` shows for a secret that it cannot decrypt. It is valid YAML.
+const redacted = "[secret]";
 
 /** Reads a mapping of texts; one unknown text makes the whole unknown. */
 export function peekTexts(
@@ -89,8 +204,33 @@ function configurationOf(userData: Fact<string>): Fact<MachineFacts> | undefined
   if (!isKnown(userData)) return userData;
   // As an output of the provider, user data is a hash.
   if (/^[0-9a-f]{40}$/.test(userData.value)) return missing("redacted");
-  const read = readConfiguration(decoded(userData.value));
-  return "facts" in read ? known(read.facts) : undefined;
+  return factsOf(decoded(userData.value));
+}
+
+const readBefore = new Map<string, Fact<MachineFacts> | undefined>();
+
+/** What a configuration says; undefined when the text is none. Many rules ask for the same one. */
+export function factsOf(text: string): Fact<MachineFacts> | undefined {
+  const digest = createHash("sha256").update(text, "utf8").digest("base64");
+  if (!readBefore.has(digest)) {
+    const read = readConfiguration(text);
+    readBefore.set(digest, "facts" in read ? known(read.facts) : undefined);
+  }
+  return readBefore.get(digest);
+}
+
+/** The text of user data, which is not readable as an output of the provider. */
+export function userDataText(properties: Properties): Fact<string> {
+  return from(peek(properties, "userData"), (text) =>
+    /^[0-9a-f]{40}$/.test(text) ? missing("redacted") : known(decoded(text)),
+  );
+}
+
+/** True for a server that is seen to be a Talos machine: by its configuration, else by what it says of itself. */
+export function isTalosServer(properties: Properties, image: Fact<ImageFacts>): boolean {
+  const configuration = configurationOf(peek(properties, "userData"));
+  if (configuration === undefined) return false;
+  return isKnown(configuration) || isKnown(from(image, ({ schematic }) => schematic));
 }
 
 // The provider takes user data in base64 as it is.

@@ -33,11 +33,35 @@ type Resource = Pick<ResourceValidationArgs, "type" | "urn" | "props">;
 export class Ledger {
   private readonly schematics = new Map<string, readonly string[]>();
   private readonly images = new Map<string, Properties>();
+  private readonly servers = new Map<string, Properties>();
+  private cilium = false;
 
   /** Remembers a resource. May be told the same one any number of times: each rule does it for itself. */
   record({ type, urn, props }: Resource): void {
     if (type === types.image) this.images.set(urn, props);
     if (type === types.schematic) this.recordSchematic(peek(props, "schematic"));
+    if (type === types.server) this.servers.set(urn, props);
+    this.cilium ||= isCilium(type, props);
+  }
+
+  /** A server as its inputs are; once it exists, the provider shows a hash in place of user data. */
+  inputsOf(server: Pick<Resource, "urn" | "props">): Properties {
+    return this.servers.get(server.urn) ?? server.props;
+  }
+
+  /** True when something installs Cilium, or is a policy of it. */
+  get sawCilium(): boolean {
+    return this.cilium;
+  }
+
+  /** The Talos release of all images and servers, if it is one and the same. */
+  get talosVersion(): Fact<string> {
+    const facts = [
+      ...[...this.images.values()].map((image) => this.imageFacts(image).talosVersion),
+      ...[...this.servers.values()].map((server) => peek(server, "metadata", "talos-boot-version")),
+    ];
+    const [only, ...others] = new Set(facts.flatMap((fact) => (isKnown(fact) ? [fact.value] : [])));
+    return only !== undefined && others.length === 0 ? known(only) : missing("not-in-stack");
   }
 
   /** The image that a server says it boots: by its boot metadata, else by the image's name. */
@@ -123,6 +147,13 @@ export function ledgerOf(resources: readonly PolicyResource[]): Ledger {
 
 function same<T>(a: Fact<T>, b: Fact<T>): boolean {
   return isKnown(a) && isKnown(b) && a.value === b.value;
+}
+
+function isCilium(type: string, props: Properties): boolean {
+  if (/^kubernetes:cilium\.io\//.test(type)) return true;
+  if (type !== types.helmRelease && type !== types.helmChart) return false;
+  const chart = peek(props, "chart");
+  return isKnown(chart) && /(^|\/)cilium$/.test(chart.value);
 }
 
 function isUnknown(fact: Fact<unknown>): boolean {

@@ -26,6 +26,7 @@ function renderTables({ versions, ports, boot, catalogue, policies, argumentsTex
     changes: changeTable(boot.changeTable),
     extensions: extensionTable(catalogue.extensionTable),
     policies: policyTable(policies),
+    "policy-rules": policySections(policies),
     arguments: argumentTables(argumentsText),
     "spegel-arguments": argumentTables(spegel.argumentsText),
     "spegel-flows": table(
@@ -152,7 +153,45 @@ function policyTable(policies) {
 }
 
 function link(name) {
-  return `docs/guides/policies.md#${name}`;
+  return `policies/README.md#${name}`;
+}
+
+/** A section for each rule: what it demands, what to do, how it is configured. */
+function policySections(policies) {
+  return policies.map(policySection).join("\n\n");
+}
+
+function policySection(policy) {
+  const { name, displayName, description, enforcementLevel, severity, tags } = policy;
+  const rows = Object.entries(policy.configSchema.properties).map(([key, schema]) => [
+    code(key),
+    settingType(schema),
+    code(JSON.stringify(schema.default)),
+    schema.description,
+  ]);
+  const judged =
+    policy.validateStack === undefined ? "each resource, before it is changed" : "the whole stack";
+  return [
+    `### ${name}`,
+    "",
+    `**${displayName}.** ${description}`,
+    "",
+    `Judges ${judged}. Level ${enforcementLevel}, severity ${severity}; tags ${tags.join(", ")}.`,
+    "",
+    `What to do: ${policy.remediationSteps}`,
+    "",
+    table(["Setting", "Type", "Default", "What"], rows),
+  ].join("\n");
+}
+
+function settingType({ type, items, pattern, minimum, maximum, maxItems, enum: values }) {
+  if (type === "array") {
+    const most = maxItems === undefined ? "" : `, at most ${maxItems}`;
+    return `list of ${settingType(items)}${most}`;
+  }
+  if (values !== undefined) return values.map((value) => code(JSON.stringify(value))).join(", ");
+  const bounds = minimum === undefined ? "" : `, ${minimum} to ${maximum}`;
+  return `${type}${pattern === undefined ? "" : ` like ${code(pattern)}`}${bounds}`;
 }
 
 /** Every interface of components/arguments.ts as a table, doc comments as text. */

@@ -1,4 +1,4 @@
-// generate-docs.mjs [--check]: writes the generated tables of README.md and docs/guides from what is compiled in dist/;
+// generate-docs.mjs [--check]: writes the generated parts of README.md, policies/README.md and docs/guides from what is compiled in dist/;
 // with --check, fails when one is stale.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -23,7 +23,8 @@ const tables = renderTables({
 });
 
 const guides = readdirSync(join(root, "docs/guides")).filter((name) => name.endsWith(".md"));
-const stale = ["README.md", ...guides.map((name) => `docs/guides/${name}`)].filter((name) => {
+const pages = ["README.md", "policies/README.md", ...guides.map((name) => `docs/guides/${name}`)];
+const stale = pages.filter((name) => {
   const before = readFileSync(join(root, name), "utf8");
   const after = fill(before, tables);
   if (after === before) return false;

@@ -1,0 +1,83 @@
+import type {
+  PolicyResource,
+  ResourceValidationPolicy,
+  StackValidationPolicy,
+} from "@pulumi/policy";
+
+import type { Fact, NodeEvidence, Rule } from "../lib/evidence";
+import { isKnown, known, missing } from "../lib/evidence";
+import type { Problem } from "../lib/problem";
+import type { Properties } from "./evidence";
+import { peek, serverEvidence } from "./evidence";
+import type { ImageFacts, Ledger } from "./ledger";
+import { ledger, ledgerOf } from "./ledger";
+import type { RuleDescription } from "./rule";
+import { resourceRule, stackRule } from "./rule";
+import { types } from "./types";
+
+/** A rule over one node, in the two places where a stack shows nodes. */
+export interface NodePolicies {
+  /** At each server, before it is created. */
+  readonly atServer: ResourceValidationPolicy;
+  /** Over the whole stack, where dependencies tell which image a server boots. */
+  readonly inStack: StackValidationPolicy;
+}
+
+/**
+ * @param description Of the rule at the server; the one over the stack has `-in-stack` in its name.
+ * @param judge Rule of the library.
+ */
+export function nodePolicies(
+  description: RuleDescription & { readonly inStackDescription: string },
+  judge: Rule<NodeEvidence>,
+): NodePolicies {
+  const { inStackDescription, ...atServer } = description;
+  const problemsOf = (name: string, properties: Properties, image: Fact<ImageFacts>): Problem[] => {
+    const evidence = serverEvidence(name, properties, image);
+    return evidence ? judge(evidence) : [];
+  };
+  return {
+    atServer: resourceRule({
+      ...atServer,
+      types: [types.server],
+      judge: ({ name, props }) => problemsOf(name, props, ledger.imageOf(props)),
+    }),
+    inStack: stackRule({
+      ...atServer,
+      name: `${description.name}-in-stack`,
+      displayName: `${description.displayName} (whole stack)`,
+      description: inStackDescription,
+      notApplicable: (resources) =>
+        resources.some(({ type }) => type === types.server) ? undefined : "no server in this stack",
+      judge: (resources) => {
+        const whole = ledgerOf(resources);
+        return resources
+          .filter(({ type }) => type === types.server)
+          .map((server) => ({
+            at: server,
+            problems: problemsOf(server.name, server.props, bootedImage(server, whole)),
+          }));
+      },
+    }),
+  };
+}
+
+/** The image that a server of a whole stack boots. */
+export function bootedImage(server: PolicyResource, whole: Ledger): Fact<ImageFacts> {
+  if (keepsImage(server)) return whole.imageOf(server.props);
+  const { imageId = [], imageName = [], blockDevices = [] } = server.propertyDependencies;
+  const images = new Set(
+    [...imageId, ...imageName, ...blockDevices].filter(({ type }) => type === types.image),
+  );
+  const [only] = images;
+  if (only === undefined) return whole.imageOf(server.props);
+  return images.size === 1 ? known(whole.imageFacts(only.props)) : missing("not-in-stack");
+}
+
+// A server that keeps its first image depends on today's image without having booted it. One whose
+// image is not known yet is new: it boots what it depends on.
+function keepsImage({ opts, props }: PolicyResource): boolean {
+  if (!opts.ignoreChanges.includes("imageId") && !opts.ignoreChanges.includes("*")) return false;
+  const image = peek(props, "imageId");
+  return isKnown(image) || image.missing !== "unknown-at-preview";
+}
