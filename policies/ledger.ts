@@ -44,6 +44,14 @@ export class Ledger {
     this.cilium ||= isCilium(type, props);
   }
 
+  /** Forgets everything, for a new run in the same process. The engine starts a process for each. */
+  clear(): void {
+    this.schematics.clear();
+    this.images.clear();
+    this.servers.clear();
+    this.cilium = false;
+  }
+
   /** A server as its inputs are; once it exists, the provider shows a hash in place of user data. */
   inputsOf(server: Pick<Resource, "urn" | "props">): Properties {
     return this.servers.get(server.urn) ?? server.props;

@@ -1,10 +1,9 @@
 import { spegelHostPort as judge } from "../lib/rules/spegel-host-port";
 import type { SpegelSettings } from "./spegel";
-import { spegelSettings } from "./spegel";
-import { spegelWorkloadRule } from "./spegelworkload";
+import { spegelRule, spegelSettings } from "./spegel";
 
 /** Under Cilium the host port lies outside the range of NodePorts. */
-export const spegelHostPort = spegelWorkloadRule<Pick<SpegelSettings, "cni">>(
+export const spegelHostPort = spegelRule<Pick<SpegelSettings, "cni">>(
   {
     name: "spegel-host-port",
     displayName: "The host port of Spegel is bound",
@@ -15,6 +14,7 @@ export const spegelHostPort = spegelWorkloadRule<Pick<SpegelSettings, "cni">>(
     tags: ["kubernetes", "network"],
     remediationSteps: "Set the host port to 29999.",
     settings: { cni: spegelSettings.cni },
+    reads: [],
   },
   judge,
 );

@@ -30,7 +30,14 @@ interface DocsTables {
 const docs = jest.requireActual<DocsTables>("../scripts/docs-tables.js");
 const root = resolve(__dirname, "..");
 const guides = readdirSync(join(root, "docs/guides")).map((name) => `docs/guides/${name}`);
-const pages = ["README.md", "policies/README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", ...guides];
+const pages = [
+  "README.md",
+  "policies/README.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  ...guides,
+];
 
 function read(page: string): string {
   return readFileSync(join(root, page), "utf8");

@@ -24,7 +24,7 @@ export function serverKeptAsCreated(server: ServerLifecycle): Problem[] {
       rule: "server-kept-as-created",
       path: `${subject}.${input}`,
       found: `no ignoreChanges for ${input}`,
-      required: `ignoreChanges: ["${input}"]: ${changeTable[input].reason}`,
+      required: `ignoreChanges: ["${input}"]. ${changeTable[input].reason.replace(/\.$/, "")}`,
       fix: `Add ${input} to ignoreChanges; change the machine configuration by ConfigurationApply and Talos by an upgrade.`,
     }));
 }
