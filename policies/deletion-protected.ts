@@ -1,4 +1,5 @@
 import { deletionProtected as judge } from "../lib/rules/deletion-protected";
+import { isReplaced } from "./component";
 import { resourceRule } from "./rule";
 import { types } from "./types";
 
@@ -31,8 +32,10 @@ export const deletionProtected = resourceRule<{ readonly kinds: readonly Kind[] 
       description: "Kinds of resources that must be protected. Empty: none.",
     },
   },
-  judge: ({ name, type, opts }, settings) => {
+  judge: (resource, settings) => {
+    const { name, type, opts } = resource;
     const kind = settings.kinds.find((candidate) => kinds[candidate] === type);
+    if (kind === "server" && isReplaced(resource)) return [];
     return kind === undefined ? [] : judge({ subject: name, kind, protect: opts.protect });
   },
 });

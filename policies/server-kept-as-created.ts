@@ -2,6 +2,7 @@ import { ignoredServerInputs } from "../lib/openstack/boot";
 import { serverKeptAsCreated as judge } from "../lib/rules/server-kept-as-created";
 import { isTalosServer } from "./evidence";
 import { ledger } from "./ledger";
+import { isReplaced } from "./component";
 import type { JudgedResource } from "./rule";
 import { resourceRule } from "./rule";
 import { types } from "./types";
@@ -20,7 +21,7 @@ export const serverKeptAsCreated = resourceRule({
   types: [types.server],
   judge: (server) => {
     const { name, props, opts } = server;
-    if (isOfComponent(server) || !isTalosServer(props, ledger.imageOf(props))) return [];
+    if (isReplaced(server) || !isTalosServer(props, ledger.imageOf(props))) return [];
     return judge({
       subject: name,
       inputs: ignoredServerInputs.filter((input) => isSet(props, input)),
@@ -28,12 +29,6 @@ export const serverKeptAsCreated = resourceRule({
     });
   },
 });
-
-// A pool lets go of the nodes that are listed in `replace`, one after the other, and of no others.
-function isOfComponent({ urn, opts }: JudgedResource): boolean {
-  const types = (opts.parent ?? urn).split("::")[2] ?? "";
-  return /(^|\$)talos-openstack:index:\w+(\$|$)/.test(types);
-}
 
 function isSet(props: JudgedResource["props"], input: string): boolean {
   try {

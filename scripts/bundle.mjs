@@ -32,6 +32,7 @@ await build({
 });
 
 cpSync("policies/PulumiPolicy.yaml", "dist/policies/PulumiPolicy.yaml");
+cpSync("policies/presets", "dist/policies/presets", { recursive: true });
 const manifest = JSON.parse(readFileSync("policies/package.json", "utf8"));
 writeFileSync(
   "dist/policies/package.json",

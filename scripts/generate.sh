@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Generates what is generated: the provider SDKs in sdks/, the catalogue of extensions, the tables of README.md and docs/guides.
+# Generates what is generated: the provider SDKs in sdks/, the catalogue of extensions, the presets of the policy pack, and what is generated in README.md, policies/README.md and docs/guides.
 #
 #   scripts/generate.sh          generate
 #   scripts/generate.sh --check  is what is there what would be generated?
@@ -17,4 +17,5 @@ esac
 scripts/generate-sdks.sh "$@"
 node scripts/generate-catalogue.mjs "$@"
 scripts/build.sh
+node scripts/generate-presets.mjs "$@"
 node scripts/generate-docs.mjs "$@"

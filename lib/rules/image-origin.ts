@@ -31,7 +31,8 @@ export function factoryUrl(text: string):
 /** What a factory serves is not changed on its way: nothing else verifies the image. */
 export function imageFromHttps({ path, url, plainHosts }: ImageOrigin): Problem[] {
   const parts = factoryUrl(url);
-  if (parts?.scheme.toLowerCase() !== "http" || plainHosts.includes(parts.host)) return [];
+  if (parts?.scheme.toLowerCase() !== "http") return [];
+  if (isLoopback(parts.host) || plainHosts.includes(parts.host)) return [];
   return [
     {
       rule: "image-from-https",
@@ -41,6 +42,11 @@ export function imageFromHttps({ path, url, plainHosts }: ImageOrigin): Problem[
       fix: "Set the scheme to https, or list the host in plainHosts where the network is trusted.",
     },
   ];
+}
+
+// There is no way on which it could be changed.
+function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host);
 }
 
 /** The release is written out, so that the same URL always means the same image. */

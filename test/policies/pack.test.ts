@@ -3,6 +3,8 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 
+import Ajv from "ajv";
+
 import { policies } from "../../policies/index";
 
 const folder = path.resolve(__dirname, "../../policies");
@@ -25,6 +27,26 @@ test.each(policies.map((policy) => [policy.name, policy] as const))(
     expect(policy.enforcementLevel).toMatch(/^(mandatory|advisory)$/);
     expect(policy.severity).toMatch(/^(low|medium|high|critical)$/);
     expect(policy.tags).not.toHaveLength(0);
+    expect(policy.url).toBe(`policies/README.md#${policy.name}`);
+    expect(policy.framework?.name).toBe("Talos on OpenStack");
+  },
+);
+
+test.each(policies.map((policy) => [policy.name, policy] as const))(
+  "%s has settings with descriptions and valid defaults",
+  (_, { configSchema }) => {
+    const { properties = {} } = configSchema ?? {};
+    expect(Object.keys(properties)).toContain("excludeResources");
+    for (const { description, ...schema } of Object.values(properties)) {
+      expect(description).toMatch(/^[A-Z].*\.$/s);
+      expect(new Ajv().validate(schema, schema.default)).toBe(true);
+      // Lists and texts are bounded.
+      const items = typeof schema.items === "object" && !Array.isArray(schema.items);
+      expect(schema.type === "array" ? items && schema.uniqueItems : true).toBe(true);
+      expect(
+        schema.type === "string" ? schema.pattern !== undefined || schema.enum !== undefined : true,
+      ).toBe(true);
+    }
   },
 );
 

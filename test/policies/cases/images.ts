@@ -111,6 +111,14 @@ export const imageCases: Record<string, Cases> = {
   "image-from-https": {
     good: {
       https: stack(),
+      "the same machine": stack({
+        image: {
+          imageSourceUrl: url("openstack-amd64.raw", "v1.13.9", "http").replace(
+            "factory.example",
+            "127.77.0.2:8080",
+          ),
+        },
+      }),
       "a host that is trusted": {
         resources: flat({
           image: { imageSourceUrl: url("openstack-amd64.raw", "v1.13.9", "http") },
