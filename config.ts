@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 
-import type { TalosClusterArgs } from "./components";
+import type { SpegelArgs, TalosClusterArgs } from "./components";
 
 const text = z.string().min(1);
 const count = z.int();
@@ -97,9 +97,38 @@ const clusterSchema = z.strictObject({
   serviceCidrs: z.array(text).optional(),
   images: imagesSchema.optional(),
   deletionProtection: z.boolean().optional(),
+  keepImageLayers: z.boolean().optional(),
   applyMode: z.enum(["no_reboot", "staged"]).optional(),
   configPatches: patches.optional(),
 });
+
+const spegelSchema = z.strictObject({
+  version: text,
+  accept: z.array(z.enum(["vulnerable-release", "release-for-other-talos"])).optional(),
+  registries: z.array(z.url()).optional(),
+  image: z.strictObject({ repository: text.optional(), digest: text.optional() }).optional(),
+  preflight: z
+    .union([
+      z.boolean(),
+      z.strictObject({ image: text.optional(), timeoutSeconds: count.optional() }),
+    ])
+    .optional(),
+  monitoring: z
+    .strictObject({
+      prometheus: z.strictObject({
+        namespace: text,
+        podLabels: z.record(z.string(), z.string()).optional(),
+      }),
+      serviceMonitor: z.boolean().optional(),
+      prometheusRule: z.boolean().optional(),
+      dashboard: z.boolean().optional(),
+      labels: z.record(z.string(), z.string()).optional(),
+    })
+    .optional(),
+});
+
+/** Arguments of the stack's Spegel. */
+export type SpegelConfig = Omit<SpegelArgs, "target">;
 
 /** Arguments of the stack's cluster, and its name. */
 export type ClusterConfig = TalosClusterArgs & { name: string };
@@ -111,7 +140,16 @@ export type ClusterConfig = TalosClusterArgs & { name: string };
  * @throws pulumi.RunError that lists every problem with its path.
  */
 export function parseClusterConfig(value: unknown, key: string): ClusterConfig {
-  const result = clusterSchema.safeParse(value);
+  return parseConfig(clusterSchema, value, key);
+}
+
+/** The same for the key `spegel`. */
+export function parseSpegelConfig(value: unknown, key: string): SpegelConfig {
+  return parseConfig(spegelSchema, value, key);
+}
+
+function parseConfig<T>(schema: z.ZodType<T>, value: unknown, key: string): T {
+  const result = schema.safeParse(value);
   if (!result.success) {
     const lines = flatten(result.error.issues)
       .map(({ path, message }) => `  ${[key, ...path].join(".")}: ${message}`)
@@ -152,4 +190,10 @@ export function readClusterConfig(config: pulumi.Config): ClusterConfig {
     );
   }
   return parseClusterConfig(value, key);
+}
+
+/** Reads Spegel from the stack configuration, key `spegel`; undefined: the cluster has none. */
+export function readSpegelConfig(config: pulumi.Config): SpegelConfig | undefined {
+  const value = config.getObject<unknown>("spegel");
+  return value === undefined ? undefined : parseSpegelConfig(value, `${config.name}:spegel`);
 }

@@ -1,10 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { TalosCluster } from "./components";
-import { readClusterConfig } from "./config";
+import { Spegel, TalosCluster } from "./components";
+import { readClusterConfig, readSpegelConfig } from "./config";
 
-const { name, ...args } = readClusterConfig(new pulumi.Config());
-const cluster = new TalosCluster(name, args);
+const config = new pulumi.Config();
+const { name, ...args } = readClusterConfig(config);
+const spegel = readSpegelConfig(config);
+const cluster = new TalosCluster(name, { keepImageLayers: spegel !== undefined, ...args });
+if (spegel !== undefined) {
+  new Spegel("spegel", { ...spegel, target: cluster });
+}
 
 export const clusterEndpoint = cluster.clusterEndpoint;
 export const nodes = cluster.nodes;

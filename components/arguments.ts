@@ -42,6 +42,11 @@ export interface TalosClusterArgs {
    */
   deletionProtection?: boolean;
   /**
+   * Containerd keeps the layers of images, which Spegel serves to other nodes. Set it when the
+   * cluster is created: on nodes that run it takes a reboot. Default: false.
+   */
+  keepImageLayers?: boolean;
+  /**
    * How a changed machine configuration reaches running nodes. `no_reboot` (default): at once; a
    * change that needs a reboot is refused by the node and nothing of it is applied. `staged`: it is
    * kept on the node until its next reboot, which you choose. Nodes are never rebooted by `pulumi up`.

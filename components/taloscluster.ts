@@ -3,8 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as talos from "@pulumiverse/talos";
 
 import type { ClusterDeclaration, PoolDeclaration } from "../lib/declaration";
+import type { Cni } from "../lib/openstack/ports";
 import { clusterProblems, clusterWarnings } from "../lib/rules/declaration";
-import { clusterPatch } from "../lib/talos/patches";
 import { schematicId } from "../lib/talos/schematic";
 import { effectiveMinor, parseTalosVersion } from "../lib/talos/versions";
 import type { BootRecord } from "../runtime/resources";
@@ -20,7 +20,7 @@ import { KubernetesApi } from "./kubernetesapi";
 import { NodePool } from "./nodepool";
 import { createBootRecord } from "./nodes";
 import type { NodeOutput } from "./nodes";
-import { clusterPatchProblems } from "./patches";
+import { clusterPatchProblems, clusterPatches } from "./patches";
 import { createPoolImage, planPool } from "./pool";
 import type { PoolPlan } from "./pool";
 import { after, preflight } from "./preflight";
@@ -50,6 +50,14 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
   declare readonly talosEndpoints: pulumi.Output<string[]>;
   declare readonly talosReachable: pulumi.Resource[];
   declare readonly applyMode: ApplyMode;
+  /** Container network interface. */
+  declare readonly cni: Cni;
+  /** IPv4 CIDRs of pods. */
+  declare readonly podCidrs: string[];
+  /** Number of nodes. */
+  declare readonly nodeCount: number;
+  /** Fixed IPv4 addresses of the control planes, as pods reach them. */
+  declare readonly controlPlaneAddresses: pulumi.Output<string[]>;
 
   /** Images by schematic, one for each distinct schematic and architecture. */
   declare readonly images: readonly TalosImage[];
@@ -86,6 +94,9 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     this.configContract = declaration.configContract;
     this.deletionProtection = args.deletionProtection ?? true;
     this.applyMode = args.applyMode ?? "no_reboot";
+    this.cni = declaration.cni;
+    this.podCidrs = [...declaration.network.podCidrs];
+    this.nodeCount = declaration.pools.reduce((sum, { count }) => sum + count, 0);
     this.configPatches = clusterPatches(args, declaration);
 
     const factory = factoryProvider(this.clusterName, args, this);
@@ -137,6 +148,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
     const parts = { plans, images, record, allowed };
     const controlPlane = this.createControlPlane(parts, network, endpoint, args);
     this.talosEndpoints = pulumi.all(controlPlane.nodes.map((node) => node.reachedAt));
+    this.controlPlaneAddresses = pulumi.all(controlPlane.nodes.map((node) => node.address));
     this.talosReachable = [controlPlane.reachable];
     const workers = this.createWorkers(parts);
 
@@ -374,15 +386,4 @@ function poolArgsOf(pool: PoolDeclaration, args: TalosClusterArgs): PoolArgs {
     throw new Error(`No arguments for ${pool.path}.`);
   }
   return poolArgs;
-}
-
-function clusterPatches(args: TalosClusterArgs, declaration: ClusterDeclaration) {
-  return [
-    clusterPatch({
-      cni: declaration.cni,
-      podCidrs: declaration.network.podCidrs,
-      serviceCidrs: declaration.network.serviceCidrs,
-    }),
-    ...(args.configPatches ?? []),
-  ];
 }

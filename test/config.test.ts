@@ -6,7 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
 
 import { declareCluster } from "../components/declare";
-import { parseClusterConfig, readClusterConfig } from "../config";
+import { parseClusterConfig, parseSpegelConfig, readClusterConfig } from "../config";
 import { clusterProblems, clusterWarnings } from "../lib/rules/declaration";
 
 const key = "pulumi-talos-openstack:cluster";
@@ -48,6 +48,14 @@ describe("The stack configuration", () => {
 
   it.each(["no_reboot", "staged"])("takes the mode %s for changed configurations", (applyMode) => {
     expect(parseClusterConfig({ ...smallest, applyMode }, key)).toEqual({ ...smallest, applyMode });
+  });
+
+  it("takes Spegel from a key of its own, by the names of its arguments", () => {
+    const spegel = { version: "0.7.4", preflight: false, registries: ["https://ghcr.io"] };
+    expect(parseSpegelConfig(spegel, "project:spegel")).toEqual(spegel);
+    expect(() => parseSpegelConfig({ versions: "0.7.4" }, "project:spegel")).toThrow(
+      /project:spegel\.version: .*\n.*project:spegel: Unrecognized key: "versions"|project:spegel: Unrecognized key: "versions"/,
+    );
   });
 
   it("is refused with every problem at once, by path", () => {
