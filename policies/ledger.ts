@@ -57,6 +57,23 @@ export class Ledger {
     return this.servers.get(server.urn) ?? server.props;
   }
 
+  /**
+   * The image of every server that gets no configuration with its user data, if that is one and the
+   * same and there are no other servers: then a configuration that is applied later is for it.
+   */
+  get unconfiguredImage(): Fact<ImageFacts> {
+    const servers = [...this.servers.values()];
+    if (servers.some((server) => !isAbsent(peek(server, "userData"))))
+      return missing("not-in-stack");
+    const images = servers.map((server) => this.imageOf(server));
+    const [first, ...others] = images;
+    if (first === undefined || !isKnown(first)) return missing("not-in-stack");
+    const one = others.every(
+      (other) => isKnown(other) && same(other.value.schematic, first.value.schematic),
+    );
+    return one ? first : missing("not-in-stack");
+  }
+
   /** True when something installs Cilium, or is a policy of it. */
   get sawCilium(): boolean {
     return this.cilium;
@@ -162,6 +179,10 @@ function isCilium(type: string, props: Properties): boolean {
   if (type !== types.helmRelease && type !== types.helmChart) return false;
   const chart = peek(props, "chart");
   return isKnown(chart) && /(^|\/)cilium$/.test(chart.value);
+}
+
+function isAbsent(fact: Fact<unknown>): boolean {
+  return !isKnown(fact) && fact.missing === "not-in-stack";
 }
 
 function isUnknown(fact: Fact<unknown>): boolean {

@@ -7,6 +7,7 @@ import type {
 import type { Fact, NodeEvidence, Rule } from "../lib/evidence";
 import { isKnown, known, missing } from "../lib/evidence";
 import type { Problem } from "../lib/problem";
+import { appliedProperties, configuredProperties } from "./applied";
 import type { Properties } from "./evidence";
 import { peek, serverEvidence } from "./evidence";
 import type { ImageFacts, Ledger } from "./ledger";
@@ -17,7 +18,7 @@ import { types } from "./types";
 
 /** A rule over one node, in the two places where a stack shows nodes. */
 export interface NodePolicies {
-  /** At each server, before it is created. */
+  /** At each server and each ConfigurationApply, before it is created. */
   readonly atServer: ResourceValidationPolicy;
   /** Over the whole stack, where dependencies tell which image a server boots. */
   readonly inStack: StackValidationPolicy;
@@ -39,8 +40,11 @@ export function nodePolicies(
   return {
     atServer: resourceRule({
       ...atServer,
-      types: [types.server],
-      judge: ({ name, props }) => problemsOf(name, props, ledger.imageOf(props)),
+      types: [types.server, types.configurationApply],
+      judge: ({ name, type, props }) =>
+        type === types.server
+          ? problemsOf(name, props, ledger.imageOf(props))
+          : problemsOf(name, appliedProperties(props), ledger.unconfiguredImage),
     }),
     inStack: stackRule({
       ...atServer,
@@ -55,7 +59,11 @@ export function nodePolicies(
           .filter(({ type }) => type === types.server)
           .map((server) => ({
             at: server,
-            problems: problemsOf(server.name, server.props, bootedImage(server, whole)),
+            problems: problemsOf(
+              server.name,
+              configuredProperties(server, resources),
+              bootedImage(server, whole),
+            ),
           }));
       },
     }),

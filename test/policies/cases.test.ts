@@ -90,6 +90,50 @@ test("an image that only dependencies tell is judged over the stack", async () =
   ]);
 });
 
+describe("a configuration that is applied later", () => {
+  const apply = (
+    change: object,
+    dependencies: Record<string, string[]> = { node: ["server"] },
+  ) => ({
+    type: types.configurationApply,
+    name: "apply",
+    props: { node: unknown, ...change },
+    dependencies,
+  });
+  const servers = flat({ server: { userData: undefined } });
+  const input = configuration({ machine: { kernel: { modules: [] } } });
+  const names = async (...applied: ReturnType<typeof apply>[]) =>
+    (await judged({ resources: [...servers, ...applied] }, policies)).map(({ policy }) => policy);
+  const rule = "image-holds-exactly-activated-extensions";
+
+  test("is judged against the image of the servers that wait for one", async () => {
+    expect(await names(apply({ machineConfigurationInput: input }))).toEqual([
+      rule,
+      `${rule}-in-stack`,
+    ]);
+  });
+
+  test("counts together with its patches", async () => {
+    const configPatches = ["machine: { kernel: { modules: [{ name: zfs }] } }"];
+    expect(await names(apply({ machineConfigurationInput: input, configPatches }))).toEqual([]);
+  });
+
+  test.each([
+    ["an input that is not known yet", apply({ machineConfigurationInput: unknown })],
+    [
+      "a patch that is not known yet",
+      apply({ machineConfigurationInput: input, configPatches: [unknown] }),
+    ],
+  ])("is passed over with %s", async (_, applied) => {
+    expect(await names(applied)).toEqual([]);
+  });
+
+  test("is not taken for one of servers that have their own", async () => {
+    const applied = apply({ machineConfigurationInput: input }, {});
+    expect(await judged({ resources: [...flat(), applied] }, policies)).toEqual([]);
+  });
+});
+
 test("user data in base64 is read", async () => {
   const userData = Buffer.from(configuration({ machine: { kernel: { modules: [] } } })).toString(
     "base64",
