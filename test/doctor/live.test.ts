@@ -61,9 +61,10 @@ describe("running nodes", () => {
     const start = Date.now();
     const { status, output } = await doctor(
       ...["--nodes", "10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", "--talosctl", talosctl],
-      ...["--timeout", "1s", "--talosconfig", "conf", "--endpoints", "10.0.0.1"],
+      ...["--timeout", "6s", "--talosconfig", "conf", "--endpoints", "10.0.0.1"],
     );
-    expect(Date.now() - start).toBeLessThan(3000);
+    // One silent node costs its time-out, not the 30 s that it hangs.
+    expect(Date.now() - start).toBeLessThan(20_000);
     expect(status).toBe(1);
     expect(output).toMatch(
       /^10\.0\.0\.2 \(Talos 1\.13\.9, stage booting, schematic \w{12}\): 1 problem\n/,
@@ -79,7 +80,7 @@ describe("running nodes", () => {
     expect(output).toContain(`
 Not seen:
   10.0.0.3: cannot be reached
-  10.0.0.4: no answer in 1 s
+  10.0.0.4: no answer in 6 s
 
 Healthy: 10.0.0.1
 
@@ -113,14 +114,14 @@ Healthy: 10.0.0.1
     }
     fs.writeFileSync(path.join(folder, "10.0.0.1/dmesg.hangs"), "");
     const { status, output } = await doctor(
-      ...["--nodes", "10.0.0.1", "--talosctl", talosctl, "--timeout", "1s"],
+      ...["--nodes", "10.0.0.1", "--talosctl", talosctl, "--timeout", "6s"],
     );
     expect(status).toBe(1);
     // In stage running, the boot is over.
     expect(output).not.toContain("will reboot");
     expect(output).toContain("because:  lldpd in the image, no ExtensionServiceConfig lldpd\n");
     expect(output).toContain(
-      "\n  not seen: kernel log: no answer in 1 s\n" +
+      "\n  not seen: kernel log: no answer in 6 s\n" +
         "  not seen: machine configuration: only its kernel modules and extension services were seen\n" +
         "  not seen: loaded kernel modules: permission denied for this talosconfig\n",
     );

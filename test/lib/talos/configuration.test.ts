@@ -198,7 +198,7 @@ describe("readConfiguration refuses", () => {
     const started = Date.now();
     const bomb = "a: &a [x]\nb: &b [*a, *a]\n".repeat(450_000).slice(0, 10 * 1024 * 1024);
     expect(error(bomb)).toBe("longer than 2097152 characters (10485760)");
-    expect(Date.now() - started).toBeLessThan(2000);
+    expect(Date.now() - started).toBeLessThan(10_000);
   });
 
   it.each<[string, string, RegExp]>([
