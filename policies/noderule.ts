@@ -72,20 +72,22 @@ export function nodePolicies(
 
 /** The image that a server of a whole stack boots. */
 export function bootedImage(server: PolicyResource, whole: Ledger): Fact<ImageFacts> {
-  if (keepsImage(server)) return whole.imageOf(server.props);
   const { imageId = [], imageName = [], blockDevices = [] } = server.propertyDependencies;
   const images = new Set(
     [...imageId, ...imageName, ...blockDevices].filter(({ type }) => type === types.image),
   );
   const [only] = images;
-  if (only === undefined) return whole.imageOf(server.props);
+  if (only === undefined || isFormer(only, server)) return whole.imageOf(server.props);
   return images.size === 1 ? known(whole.imageFacts(only.props)) : missing("not-in-stack");
 }
 
-// A server that keeps its first image depends on today's image without having booted it. One whose
-// image is not known yet is new: it boots what it depends on.
-function keepsImage({ opts, props }: PolicyResource): boolean {
+// A server that keeps its first image depends on today's image without having booted it, unless both
+// have one ID, or the server's is not known yet and the server is new.
+function isFormer(image: PolicyResource, { opts, props }: PolicyResource): boolean {
   if (!opts.ignoreChanges.includes("imageId") && !opts.ignoreChanges.includes("*")) return false;
-  const image = peek(props, "imageId");
-  return isKnown(image) || image.missing !== "unknown-at-preview";
+  const id = peek(props, "imageId");
+  if (!isKnown(id)) return id.missing !== "unknown-at-preview";
+  // The path of the image's content: `/v2/images/ID/file`.
+  const file = peek(image.props, "file");
+  return !isKnown(file) || file.value.split("/")[3] !== id.value;
 }

@@ -137,6 +137,14 @@ describe("over the stack", () => {
     expect(overStack(server({ userData: without }, kept), image())).toEqual([]);
   });
 
+  test("goes by the dependency where a server keeps the image of today", () => {
+    const kept = { ignoreChanges: ["imageId", "userData"] };
+    const today = image({ file: "/v2/images/11111111-2222-3333-4444-555555555555/file" });
+    expect(overStack(server({ userData: without }, kept), today)).toEqual([violation]);
+    const other = image({ file: "/v2/images/66666666-2222-3333-4444-555555555555/file" });
+    expect(overStack(server({ userData: without }, kept), other)).toEqual([]);
+  });
+
   test("passes over user data that the provider gives as a hash", () => {
     expect(overStack(server({ userData: "a".repeat(40) }), image())).toEqual([]);
   });
