@@ -31,9 +31,18 @@ beforeAll(async () => {
 afterAll(() => project.remove());
 
 async function configure(modules: unknown, more: Record<string, boolean> = {}): Promise<void> {
-  const values = { modules: JSON.stringify(modules), known: "false", named: "true", ...more };
-  const args = Object.entries(values).flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
+  const values = { modules: JSON.stringify(modules), known: false, named: true, spegel: false };
+
+  const args = Object.entries({ ...values, ...more }).flatMap(([key, value]) => [
+    "--plaintext",
+    `${key}=${value}`,
+  ]);
   await succeeded(project.pulumi(["config", "set-all", ...args]));
+}
+
+/** Configuration that the pack comes with. */
+function preset(name: string): string[] {
+  return ["--policy-pack-config", path.join(pack[1] ?? "", `presets/${name}.json`)];
 }
 
 async function created(): Promise<string[]> {
@@ -60,10 +69,37 @@ test("without a name, the stack rule stops it at the preview, if user data is kn
   expect(output).toMatch(/\[advisory\].* server-image-can-be-judged /);
 });
 
+test("with audit-only, what would be refused is told", async () => {
+  await configure([], { known: true });
+  const output = await succeeded(project.pulumi(["preview", ...pack, ...preset("audit-only")]));
+  expect(output).not.toContain("[mandatory]");
+  expect(output).toMatch(new RegExp(`\\[advisory\\].* ${rule} `));
+});
+
 test("what is activated is let through", async () => {
   await configure(complete);
   const output = await succeeded(project.up(pack));
   expect(output).not.toContain("[mandatory]");
   expect(output).not.toContain("[advisory]");
+  expect(await created()).toEqual(["image", "schematic", "secrets", "server"]);
+});
+
+test("the strict preset asks for protection against deletion as well, and for nothing else", async () => {
+  await configure(complete);
+  const { status, output } = await project.pulumi(["preview", ...pack, ...preset("strict")]);
+  expect(status).not.toBe(0);
+  expect(output.match(/\[(mandatory|advisory)\].*$/gm)).toEqual([
+    expect.stringMatching(/\[mandatory\].* deletion-protected .*Instance: server/),
+  ]);
+});
+
+test("a release of Spegel that restarts for ever is refused before it is created", async () => {
+  await configure(complete, { spegel: true });
+  const { status, output } = await project.up(pack);
+  expect(status).not.toBe(0);
+  expect(output).toMatch(/\[mandatory\].* spegel-release-supported /);
+  expect(output).toContain(
+    "DaemonSet spegel/spegel.version: found 0.0.17, with CVE-2024-22189 and CVE-2024-24786",
+  );
   expect(await created()).toEqual(["image", "schematic", "secrets", "server"]);
 });

@@ -44,3 +44,12 @@ create(
   },
   { ignoreChanges: ["imageId", "imageName", "userData"] },
 );
+
+if (config.getBoolean("spegel")) {
+  create("kubernetes:helm.sh/v3:Release", "spegel", {
+    chart: "oci://ghcr.io/spegel-org/helm-charts/spegel",
+    version: "v0.0.17",
+    name: "spegel",
+    namespace: "spegel",
+  });
+}
