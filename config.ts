@@ -34,6 +34,7 @@ const poolSchema = z.strictObject({
   // What an extension may be given is known to the catalogue, which judges it with the rest.
   extensions: z.record(z.string(), z.unknown()).optional(),
   kernelArgs: z.array(text).optional(),
+  image: z.strictObject({ id: text, schematic: text }).optional(),
   boot: bootSchema.optional(),
   dataVolumes: z.array(dataVolumeSchema).optional(),
   labels: z.record(z.string(), z.string()).optional(),

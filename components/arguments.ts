@@ -144,6 +144,10 @@ export interface PoolArgs {
   extensions?: Extensions<pulumi.Input<string>>;
   /** Extra kernel arguments of the image. Default: none. */
   kernelArgs?: string[];
+  /**
+   * An image that is in Glance already, instead of one that is made. Default: none.
+   */
+  image?: ExistingImageArgs;
   /** Boot from the image (default), or from a Cinder volume made from it. */
   boot?: BootArgs;
   /** Cinder volumes of each node. Their contents are never deleted silently. Default: none. */
@@ -168,6 +172,17 @@ export type ControlPlaneArgs = PoolArgs;
 
 /** A pool of workers. */
 export type NodePoolArgs = PoolArgs;
+
+/** A Talos image that is in Glance already. */
+export interface ExistingImageArgs {
+  /** Glance ID of the image. Extensions may need properties: `hw_qemu_guest_agent: yes`. */
+  id: pulumi.Input<string>;
+  /**
+   * ID of the schematic that it was made from. It must be the one that the pool's extensions and
+   * kernel arguments yield: what is in the image and what is activated must not differ.
+   */
+  schematic: string;
+}
 
 /** Where a node's root disk lies. */
 export type BootArgs =

@@ -3,6 +3,7 @@ export type {
   BootArgs,
   ControlPlaneArgs,
   DataVolumeArgs,
+  ExistingImageArgs,
   ExistingNetworkArgs,
   ExternalEndpointArgs,
   ImageSourceArgs,

@@ -21,7 +21,7 @@ export interface NodePoolComponentArgs extends PoolArgs {
   /** Name of the pool, part of the servers' names. Default: the resource name. */
   poolName?: string;
   /** An image that was made from the pool's schematic already. Default: the pool makes its own. */
-  image?: TalosImage;
+  talosImage?: TalosImage;
   /** Where the pool's own image comes from. */
   images?: ImageSourceArgs;
   /**
@@ -74,7 +74,7 @@ export class NodePool extends pulumi.ComponentResource {
         this,
       );
     this.image =
-      args.image ??
+      args.talosImage ??
       createPoolImage(
         plan,
         { ...args.images, cluster, prefix: cluster.clusterName, allowed },

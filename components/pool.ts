@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { PoolDeclaration } from "../lib/declaration";
+import { existingImageProblems } from "../lib/rules/existing-image";
 import { activate, withoutTexts } from "../lib/talos/extensions";
 import type { ActivationContext, ActivationResult } from "../lib/talos/extensions";
 import { poolPatch } from "../lib/talos/patches";
@@ -36,20 +37,26 @@ export function planPool(
   const context = activationContext(declaration, cluster);
   const activation = activate(withoutTexts(pool.extensions ?? {}), context);
   const kernelArgs = pool.kernelArgs ?? [];
-  refuse(declaration.path, kernelArgProblems(`${declaration.path}.kernelArgs`, kernelArgs));
   const extensions = activation.officialExtensions;
-  return {
-    declaration,
-    pool,
-    activation,
-    context,
-    schematic: {
-      customization: {
-        ...(kernelArgs.length > 0 ? { extraKernelArgs: kernelArgs } : {}),
-        ...(extensions.length > 0 ? { systemExtensions: { officialExtensions: extensions } } : {}),
-      },
+  const schematic: Schematic = {
+    customization: {
+      ...(kernelArgs.length > 0 ? { extraKernelArgs: kernelArgs } : {}),
+      ...(extensions.length > 0 ? { systemExtensions: { officialExtensions: extensions } } : {}),
     },
   };
+  const { path } = declaration;
+  refuse(path, [
+    ...kernelArgProblems(`${path}.kernelArgs`, kernelArgs),
+    ...(pool.image === undefined
+      ? []
+      : existingImageProblems(
+          `${path}.image`,
+          pool.image.schematic,
+          schematicId(schematic),
+          extensions,
+        )),
+  ]);
+  return { declaration, pool, activation, context, schematic };
 }
 
 function activationContext(
@@ -169,7 +176,7 @@ function activateBoth(
 
 /** The image of a pool, named after what it holds, so that another version is another image. */
 export function createPoolImage(
-  { declaration, activation, schematic }: PoolPlan,
+  { declaration, activation, schematic, pool }: PoolPlan,
   args: ImageSourceArgs & {
     cluster: { talosVersion: string };
     prefix: string;
@@ -180,7 +187,8 @@ export function createPoolImage(
 ): TalosImage {
   const { cluster, prefix, ...source } = args;
   const architecture = architectureOf(declaration);
-  const name = `${prefix}-talos-${cluster.talosVersion}-${architecture}-${schematicId(schematic).slice(0, 12)}`;
+  const made = `${prefix}-talos-${cluster.talosVersion}-${architecture}-${schematicId(schematic).slice(0, 12)}`;
+  const name = pool.image === undefined ? made : `${prefix}-${declaration.name}`;
   return new TalosImage(
     name,
     {
@@ -189,6 +197,7 @@ export function createPoolImage(
       schematic,
       architecture,
       properties: activation.imageProperties,
+      imageId: pool.image?.id,
     },
     { parent, provider },
   );

@@ -246,7 +246,7 @@ export class TalosCluster extends pulumi.ComponentResource implements ClusterHan
               cluster: this,
               poolName: plan.declaration.name,
               path: plan.declaration.path,
-              image: imageOf(plan, images),
+              talosImage: imageOf(plan, images),
               bootRecord: record,
               allowed,
             },
@@ -307,8 +307,9 @@ function otherPorts({ api, network }: ClusterDeclaration): number {
 }
 
 /** Pools share an image when schematic and architecture are the same; the version always is. */
-function imageKey({ declaration, schematic }: PoolPlan): string {
-  return `${schematicId(schematic)}-${declaration.architecture}`;
+function imageKey({ declaration, schematic, pool }: PoolPlan): string {
+  const existing = pool.image === undefined ? "" : `-${declaration.name}`;
+  return `${schematicId(schematic)}-${declaration.architecture}${existing}`;
 }
 
 /** One provider for all images; undefined with the public factory. */

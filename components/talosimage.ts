@@ -20,6 +20,8 @@ import { after } from "./preflight";
 export interface TalosImageArgs extends ImageSourceArgs {
   /** Name of the image in Glance. Default: the resource name. */
   imageName?: string;
+  /** Glance ID of an image that exists already: none is made. Default: one is made. */
+  imageId?: pulumi.Input<string>;
   /** Nothing is created before this is known. Default: nothing is waited for. */
   allowed?: pulumi.Input<unknown>;
   /** Talos release, for example `1.13.9`. */
@@ -75,13 +77,18 @@ export class TalosImage extends pulumi.ComponentResource {
 
     const registered = this.registerSchematic(name, args, factoryOf(name, args, this, opts));
     this.registeredSchematicId = registered;
-    const source = imageSource(args.method ?? "web-download", args.diskFormat ?? "raw");
     const factoryUrl = args.factoryUrl ?? publicFactoryUrl;
     const factoryHost = args.installerHost ?? new URL(factoryUrl).host;
     const common = { talosVersion: version.text, secureboot };
     this.installer = registered.apply((schematic) =>
       installerReference({ ...common, factoryHost, schematic }),
     );
+    if (args.imageId !== undefined) {
+      this.imageId = pulumi.output(args.imageId);
+      this.registerOutputs({ imageId: this.imageId, schematicId: this.schematicId });
+      return;
+    }
+    const source = imageSource(args.method ?? "web-download", args.diskFormat ?? "raw");
     const url = registered.apply((schematic) =>
       imageUrl({ ...common, factoryUrl, schematic, architecture, format: source.factoryFormat }),
     );
