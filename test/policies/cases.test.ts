@@ -4,10 +4,11 @@ import type { Policies } from "@pulumi/policy";
 
 import { types } from "../../policies/types";
 import { policies } from "../../policies/index";
+import { objectsOf } from "../../policies/kubernetes";
 import { cases } from "./cases";
 import { chartStacks } from "./cases/spegel";
 import { unknown } from "./resource";
-import { configuration, flat, judged } from "./stack";
+import { configuration, flat, judged, kubernetes } from "./stack";
 
 const rules = [...new Set(policies.map(({ name }) => name.replace(/-in-stack$/, "")))];
 
@@ -207,6 +208,28 @@ describe("the upstream chart", () => {
       ]);
     },
   );
+
+  test("is judged once where its objects are resources by themselves", async () => {
+    const [chart] = chartStacks["v0.0.17 by Chart"].resources;
+    const [daemonSet, ...others] = objectsOf({
+      ...chart,
+      urn: "urn:pulumi:test::project::chart::spegel",
+    }).map(({ object }) => object);
+    const parent = `urn:pulumi:test::project::${types.helmChart}::spegel`;
+    const children = kubernetes([daemonSet, ...others]).map((child) => ({
+      ...child,
+      opts: { parent },
+    }));
+    const stack = { resources: [chart, ...children] };
+    expect((await judged(stack, policies)).map(({ policy }) => policy)).toEqual([
+      // At the chart and at its DaemonSet, each before it is created.
+      "spegel-release-supported",
+      "spegel-release-supported",
+      "spegel-election-objects",
+      "spegel-rbac-narrow",
+      "spegel-network-policy-narrow",
+    ]);
+  });
 
   test("is let through in its newest release, with advice", async () => {
     expect(await found("0.7.4 by Release")).toEqual([

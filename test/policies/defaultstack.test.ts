@@ -10,6 +10,7 @@ import { clusterArgs, storageArgs } from "../support/arguments";
 import type { CloudChange, Recorder } from "../support/mocks";
 import { runWell } from "../support/program";
 import { someDigest } from "../support/spegel";
+import { unknown } from "./resource";
 import type { Declared, Violation } from "./stack";
 import { judged } from "./stack";
 
@@ -77,6 +78,27 @@ const servers = (resources: readonly Declared[]) =>
 test("a new cluster", async () => {
   const resources = await cluster();
   expect(servers(resources)).toHaveLength(6);
+  expect(await strict(resources)).toEqual([]);
+});
+
+/** What a first preview shows: identifiers and everything made of secrets are not known. */
+function previewed(value: unknown, key = ""): unknown {
+  if (key === "userData" || key === "machineConfigurationInput") return unknown;
+  if (typeof value === "string") return /-id$/.test(value) ? unknown : value;
+  if (Array.isArray(value)) return value.map((item) => previewed(item));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, previewed(item, name)]),
+  );
+}
+
+test("a new cluster, at its first preview", async () => {
+  const resources = (await cluster()).map((resource) => ({
+    ...resource,
+    props: previewed(resource.props) as Declared["props"],
+  }));
+  const [server] = servers(resources);
+  expect([server?.props.userData, server?.props.imageId]).toEqual([unknown, unknown]);
   expect(await strict(resources)).toEqual([]);
 });
 

@@ -270,7 +270,7 @@ export const chartStacks = {
   "incident B: v0.0.17 by Release": { resources: [release("v0.0.17")] },
   "v0.0.17 by Chart": { resources: [chart("v0.0.17")] },
   "0.7.4 by Release": { resources: [release("0.7.4")] },
-} satisfies Record<string, Stack>;
+} as const satisfies Record<string, Stack>;
 
 function egressWithout(policy: Record<string, unknown>, port: number): unknown[] {
   return (policy.egress as { ports: { port: number }[] }[]).filter(
