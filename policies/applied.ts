@@ -3,6 +3,7 @@ import type { PolicyResource } from "@pulumi/policy";
 import { isKnown } from "../lib/evidence";
 import type { Properties } from "./evidence";
 import { lengthOf, peek } from "./evidence";
+import { ledger } from "./ledger";
 import { types } from "./types";
 
 /**
@@ -24,13 +25,14 @@ export function configuredProperties(
   server: PolicyResource,
   resources: readonly PolicyResource[],
 ): Properties {
-  const userData = peek(server.props, "userData");
-  if (isKnown(userData) || userData.missing !== "not-in-stack") return server.props;
+  const inputs = ledger.inputsOf(server);
+  const userData = peek(inputs, "userData");
+  if (isKnown(userData) || userData.missing !== "not-in-stack") return inputs;
   const [apply, ...others] = resources.filter(
     ({ type, propertyDependencies }) =>
       type === types.configurationApply && leadsTo(propertyDependencies.node ?? [], server),
   );
-  if (apply === undefined || others.length > 0) return server.props;
+  if (apply === undefined || others.length > 0) return inputs;
   const version = peek(server.props, "metadata", "talos-boot-version");
   return {
     ...appliedProperties(apply.props),

@@ -52,8 +52,16 @@ export interface Violation {
 
 class NotApplicable extends Error {}
 
-/** Judges a stack as the engine does: each resource by each rule, then the whole. */
-export async function judged(stack: Stack, pack: Policies): Promise<Violation[]> {
+/**
+ * Judges a stack as the engine does: each resource by each rule, then the whole.
+ *
+ * @param outputs Properties as rules over the whole stack see them. Default: as they were declared.
+ */
+export async function judged(
+  stack: Stack,
+  pack: Policies,
+  outputs: (props: Declared["props"]) => Declared["props"] = (props) => props,
+): Promise<Violation[]> {
   ledger.clear();
   const violations: Violation[] = [];
   const shown = stack.resources.map(({ type, name, props, opts }) =>
@@ -76,7 +84,10 @@ export async function judged(stack: Stack, pack: Policies): Promise<Violation[]>
       }
     }
   }
-  const resources = stackOf(stack, shown);
+  const last = stack.resources.map(({ type, name, props, opts }) =>
+    resource(type, name, outputs(props), opts),
+  );
+  const resources = stackOf(stack, last);
   for (const policy of pack.filter(isStackRule)) {
     await passingOver(() =>
       policy.validateStack(
