@@ -4,6 +4,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command=$1 stack=$2
 
+# The Kubernetes provider leaves the kubeconfig in a temporary file.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
 mkdir -p "$PULUMI_TALOS_OPENSTACK_BACKEND"
 pulumi --non-interactive stack select --create "$stack" >/dev/null
 

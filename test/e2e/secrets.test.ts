@@ -11,7 +11,7 @@
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -103,6 +103,9 @@ describe("the search", () => {
   });
 });
 
+// Upstream's Kubernetes provider writes the kubeconfig that it is given to such a file, and leaves it.
+const kubeconfigFile = /\/kubeconfig\d+$/;
+
 describe("keys and tokens of a cluster", () => {
   const stack = new Stack("secrets");
   const plain = new Stack("planted", join(root, "test/e2e/programs/plain-output"), "plain-output");
@@ -111,6 +114,7 @@ describe("keys and tokens of a cluster", () => {
   const places = new Map<string, Texts>();
   let secrets: Secret[] = [];
   let group: string | undefined;
+  let kubeconfigs: string[] = [];
 
   function show(command: string, { text, code }: Result): void {
     shown.set(command, text);
@@ -202,10 +206,9 @@ describe("keys and tokens of a cluster", () => {
     places.set("what commands show", shown);
     places.set("objects of the cloud", new Map(objects));
     places.set("arguments of processes", watch.processes);
-    places.set(
-      "temporary files",
-      new Map([...watch.files, ...filesOf(realTemporary, started, own)]),
-    );
+    const files = [...watch.files, ...filesOf(realTemporary, started, own)];
+    kubeconfigs = files.map(([path]) => path).filter((path) => kubeconfigFile.test(path));
+    places.set("temporary files", new Map(files.filter(([path]) => !kubeconfigFile.test(path))));
     places.set("logs of the cloud and the factory", addedTo(logs, before));
   });
 
@@ -240,6 +243,14 @@ describe("keys and tokens of a cluster", () => {
         ...canaries.map(({ name }) => name),
       ]),
     );
+  });
+
+  it("are in files that the Kubernetes provider leaves, for its user alone", () => {
+    expect(kubeconfigs).not.toEqual([]);
+    const modes = kubeconfigs.flatMap((path) =>
+      existsSync(path) ? [(statSync(path).mode & 0o777).toString(8)] : [],
+    );
+    expect(modes).toEqual(modes.map(() => "600"));
   });
 
   it("are in the user data, where they belong", async () => {
