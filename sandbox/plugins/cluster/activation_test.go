@@ -1,0 +1,1 @@
+../talos/activation_test.go
