@@ -33,7 +33,11 @@ function declared(name: ExtensionName): unknown {
       return { matchImages: ["*.example"] };
     case "kernel-modules":
       return activation.oneOf === undefined || { modules: [{ name: activation.oneOf[0] }] };
-    default:
+    case "image-property":
+    case "runtime":
+    case "automatic":
+    case "nothing":
+    case "never":
       return true;
   }
 }
