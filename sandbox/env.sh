@@ -16,7 +16,8 @@ case ":$PATH:" in
 esac
 
 export PULUMI_HOME="$PULUMI_TALOS_OPENSTACK_SANDBOX/pulumi"
-export PULUMI_BACKEND_URL="file://$PULUMI_TALOS_OPENSTACK_BACKEND"
+# Without the files of metadata: one that a killed update had half written would make the state unreadable.
+export PULUMI_BACKEND_URL="file://$PULUMI_TALOS_OPENSTACK_BACKEND?metadata=skip"
 # For the sandbox only: stacks of real clusters hold real keys, so choose a passphrase or a key service of your own there.
 export PULUMI_CONFIG_PASSPHRASE=sandbox
 unset PULUMI_CONFIG_PASSPHRASE_FILE

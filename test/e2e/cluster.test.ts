@@ -60,7 +60,12 @@ describe("a whole cluster", () => {
 
   it("has one etcd with three voters, by etcd's own list", async () => {
     for (const node of cluster.controlPlanes) {
-      const members = await cluster.etcdMembers(node);
+      // The endpoint answers when the first member is there; the others join one by one.
+      const members = await eventually(
+        () => cluster.etcdMembers(node),
+        (list) => list.length === 3 && list.every(({ isLearner }) => !isLearner),
+        60,
+      );
       expect(members.map(({ name }) => name).sort()).toEqual([
         "whole-control-plane-0",
         "whole-control-plane-1",
@@ -107,6 +112,22 @@ describe("a whole cluster", () => {
       "jsonpath={.data.nodes}",
     ];
     expect(cluster.kubectl(...data)).toBe("6");
+  });
+
+  it("has Spegel on every node, from the same update", () => {
+    const counts = "{.status.desiredNumberScheduled} {.status.numberReady}";
+    const set = ["get", "daemonset", "spegel", "-n", "spegel", "-o", `jsonpath=${counts}`];
+    expect(cluster.kubectl(...set)).toBe("6 6");
+    // In place before any pod, for every release.
+    for (const lock of ["configmap", "lease"]) {
+      expect(cluster.kubectl("get", lock, "-n", "spegel", "-o", "name")).toContain(
+        "spegel-leader-election",
+      );
+    }
+    const [node] = cluster.controlPlanes;
+    const at = ["--nodes", node?.address ?? ""];
+    const running = cluster.talosctl(...at, "get", "machineconfig", "v1alpha1", "-o", "yaml");
+    expect(running).toContain("discard_unpacked_layers = false");
   });
 
   it("answers for a worker through a control plane, with the exported talosconfig", () => {

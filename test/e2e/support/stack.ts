@@ -199,7 +199,8 @@ export class Stack {
       cwd: this.program,
       env: {
         ...globalThis.process.env,
-        PULUMI_BACKEND_URL: `file://${this.backend}`,
+        // Metadata files are not written at once: a kill in between makes the state unreadable.
+        PULUMI_BACKEND_URL: `file://${this.backend}?metadata=skip`,
         PULUMI_DEBUG_COMMANDS: "true",
       },
       stdio: ["ignore", "pipe", "pipe"],

@@ -2,11 +2,13 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { TalosCluster } from "../../../../components";
+import { Spegel, TalosCluster } from "../../../../components";
 import { readClusterConfig } from "../../../../config";
 
 const { name, ...args } = readClusterConfig(new pulumi.Config());
-const cluster = new TalosCluster(name, args);
+const cluster = new TalosCluster(name, { keepImageLayers: true, ...args });
+// The check before the start needs pods that run programs; kwok's do not.
+new Spegel("spegel", { target: cluster, version: "0.7.4", preflight: false });
 
 const inCluster = { provider: cluster.kubernetesProvider, deletedWith: cluster.bootstrapped };
 const namespace = new kubernetes.core.v1.Namespace(
