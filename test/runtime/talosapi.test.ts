@@ -120,7 +120,9 @@ describe("A member of the cluster", () => {
     expect(await talosVersion(node, certificates.client, 0.2)).toEqual({
       error: {
         kind: "unreachable",
-        reason: expect.stringMatching(/^DEADLINE_EXCEEDED: Deadline exceeded after 0\.\d/) as string,
+        reason: expect.stringMatching(
+          /^DEADLINE_EXCEEDED: Deadline exceeded after 0\.\d/,
+        ) as string,
       },
     });
     member.replies.Version = versionReply("v1.13.9");
