@@ -1,6 +1,9 @@
+import { createRequire } from "node:module";
+
 import * as pulumi from "@pulumi/pulumi";
 
-import { Spegel, TalosCluster } from "./components";
+import type * as spegelModule from "./components/spegel";
+import { TalosCluster } from "./components/taloscluster";
 import { readClusterConfig, readSpegelConfig } from "./config";
 
 const config = new pulumi.Config();
@@ -8,6 +11,8 @@ const { name, ...args } = readClusterConfig(config);
 const spegel = readSpegelConfig(config);
 const cluster = new TalosCluster(name, { keepImageLayers: spegel !== undefined, ...args });
 if (spegel !== undefined) {
+  // Loaded where it is used only: it would cost every other preview a quarter of a second.
+  const { Spegel } = createRequire(__filename)("./components/spegel") as typeof spegelModule;
   new Spegel("spegel", { ...spegel, target: cluster });
 }
 
