@@ -128,7 +128,8 @@ async function compareUps() {
     rests.push(rest);
   }
   console.log(table.toString());
-  check("rest with 8 workers by that with 1", rests[1] / rests[0], restLimit);
+  // On an idle machine both are fractions of a second, and their ratio is noise: a second is added to each.
+  check("rest + 1 s with 8 workers by that with 1", (rests[1] + 1) / (rests[0] + 1), restLimit);
 }
 
 /** A cluster of this many nodes in the state, made by the engine at no cost. */

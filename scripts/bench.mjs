@@ -177,7 +177,9 @@ try {
     const ratios = ours.map((value, index) => value / flat[index]);
     table.push([title, summary(ours), summary(flat), summary(ratios)]);
     if (median(ratios) > limits[key]) {
-      failures.push(`${title}: ${median(ratios).toFixed(2)} times flat, required at most ${limits[key]}`);
+      failures.push(
+        `${title}: ${median(ratios).toFixed(2)} times flat, required at most ${limits[key]}`,
+      );
     }
   }
   console.log(`${table.toString()}\nmedian (smallest–largest) of ${runs} interleaved runs`);
