@@ -8,9 +8,8 @@ import type { Fact } from "../lib/evidence";
 import { healthHeader, healthProblems, healthRow, waitingServices } from "../lib/health";
 import type { NodeHealth } from "../lib/health";
 import { apiAccess } from "../runtime/kubeconfig";
-import { judgeNodes } from "../runtime/nodesready";
+import { judgeNodes, readNodes } from "../runtime/nodesready";
 import type { KubernetesNode } from "../runtime/nodesready";
-import { get } from "../runtime/readiness";
 import { services, talosVersion } from "../runtime/talosapi";
 import type { Answer, ClientConfiguration, TalosNode } from "../runtime/talosapi";
 import { machineStage, runningImage } from "../runtime/talosresources";
@@ -152,9 +151,8 @@ async function kubernetesNodes(
   kubeconfig: string | undefined,
 ): Promise<Fact<readonly KubernetesNode[]>> {
   if (kubeconfig === undefined) return missing("not-in-stack");
-  const answer = await get(apiAccess(kubeconfig), "/api/v1/nodes");
-  if ("failed" in answer || answer.status !== 200) return missing("node-did-not-answer");
-  return known((JSON.parse(answer.body) as { items: KubernetesNode[] }).items);
+  const answer = await readNodes(apiAccess(kubeconfig));
+  return "failed" in answer ? missing("node-did-not-answer") : known(answer.nodes);
 }
 
 function readyOf(

@@ -1,8 +1,8 @@
 import type { DynamicProvider, Properties } from "./dynamic";
-import { differ, own } from "./dynamic";
+import { own } from "./dynamic";
 import type { Answer, ClientConfiguration, TalosNode } from "./talosapi";
 import { bootstrap as bootstrapNode, serviceStates } from "./talosapi";
-import { clock, timeoutFailures, timeoutOf, waitUntil } from "./waiting";
+import { clock, timeoutOf, waitUntil, waitingProvider } from "./waiting";
 
 /**
  * Exists once the cluster has an etcd: the first control plane is bootstrapped, unless a control
@@ -10,16 +10,7 @@ import { clock, timeoutFailures, timeoutOf, waitUntil } from "./waiting";
  * was made anew never starts a second cluster.
  */
 export const bootstrap: DynamicProvider = {
-  check(_olds, news) {
-    return Promise.resolve({ inputs: news, failures: timeoutFailures(news) });
-  },
-  async create(inputs) {
-    await bootstrapOnce(inputs);
-    return { id: "bootstrapped", outs: own(inputs) };
-  },
-  diff(_id, olds, news) {
-    return Promise.resolve({ changes: differ(olds, news) });
-  },
+  ...waitingProvider("bootstrapped", bootstrapOnce),
   // What was bootstrapped once is never bootstrapped again, whatever changes.
   update(_id, _olds, news) {
     return Promise.resolve({ outs: own(news) });

@@ -1,9 +1,8 @@
-import type { DynamicProvider, Properties } from "./dynamic";
-import { differ, own } from "./dynamic";
+import type { Properties } from "./dynamic";
 import type { ApiAccess } from "./kubeconfig";
 import { apiAccess } from "./kubeconfig";
 import { get } from "./readiness";
-import { clock, timeoutFailures, timeoutOf, waitUntil } from "./waiting";
+import { clock, timeoutOf, waitUntil, waitingProvider } from "./waiting";
 
 /** A node that is to be Ready. */
 export interface ExpectedNode {
@@ -13,22 +12,7 @@ export interface ExpectedNode {
 }
 
 /** Exists once every node is registered in Kubernetes and Ready. */
-export const nodesReady: DynamicProvider = {
-  check(_olds, news) {
-    return Promise.resolve({ inputs: news, failures: timeoutFailures(news) });
-  },
-  async create(inputs) {
-    await allReady(inputs);
-    return { id: "ready", outs: own(inputs) };
-  },
-  diff(_id, olds, news) {
-    return Promise.resolve({ changes: differ(olds, news) });
-  },
-  async update(_id, _olds, news) {
-    await allReady(news);
-    return { outs: own(news) };
-  },
-};
+export const nodesReady = waitingProvider("ready", allReady);
 
 function allReady({ kubeconfig, nodes, timeoutSeconds }: Properties): Promise<void> {
   const access = apiAccess(typeof kubeconfig === "string" ? kubeconfig : "");
@@ -48,11 +32,19 @@ async function probe(
   access: ApiAccess,
   expected: readonly ExpectedNode[],
 ): Promise<string | undefined> {
+  const answer = await readNodes(access);
+  return "failed" in answer ? answer.failed : judgeNodes(answer.nodes, expected);
+}
+
+/** The Nodes of a cluster, or why they could not be read. */
+export async function readNodes(
+  access: ApiAccess,
+): Promise<{ readonly nodes: readonly KubernetesNode[] } | { readonly failed: string }> {
   const answer = await get(access, "/api/v1/nodes");
-  if ("failed" in answer) return answer.failed;
-  if (answer.status !== 200) return `HTTP ${answer.status}`;
+  if ("failed" in answer) return answer;
+  if (answer.status !== 200) return { failed: `HTTP ${answer.status}` };
   const nodes = nodesOf(answer.body);
-  return nodes === undefined ? "HTTP 200 without a list of Nodes" : judgeNodes(nodes, expected);
+  return nodes === undefined ? { failed: "HTTP 200 without a list of Nodes" } : { nodes };
 }
 
 // Something in between, a load balancer or a proxy, may answer in place of the API server.

@@ -1,10 +1,9 @@
 import * as https from "node:https";
 
-import type { DynamicProvider, Properties } from "./dynamic";
-import { differ, own } from "./dynamic";
+import type { Properties } from "./dynamic";
 import type { ApiAccess } from "./kubeconfig";
 import { apiAccess } from "./kubeconfig";
-import { clock, timeoutFailures, timeoutOf, waitUntil } from "./waiting";
+import { clock, timeoutOf, waitUntil, waitingProvider } from "./waiting";
 
 const requestTimeoutSeconds = 5;
 
@@ -12,22 +11,7 @@ const requestTimeoutSeconds = 5;
  * Exists once the API server of a kubeconfig answers /readyz. Whatever takes the kubeconfig from
  * its outputs waits for that.
  */
-export const readiness: DynamicProvider = {
-  check(_olds, news) {
-    return Promise.resolve({ inputs: news, failures: timeoutFailures(news) });
-  },
-  async create(inputs) {
-    await answers(inputs);
-    return { id: "ready", outs: own(inputs) };
-  },
-  diff(_id, olds, news) {
-    return Promise.resolve({ changes: differ(olds, news) });
-  },
-  async update(_id, _olds, news) {
-    await answers(news);
-    return { outs: own(news) };
-  },
-};
+export const readiness = waitingProvider("ready", answers);
 
 function answers({ kubeconfig, timeoutSeconds }: Properties): Promise<void> {
   const access = apiAccess(typeof kubeconfig === "string" ? kubeconfig : "");

@@ -1,9 +1,8 @@
-import type { DynamicProvider, Properties } from "./dynamic";
-import { differ, own } from "./dynamic";
+import type { Properties } from "./dynamic";
 import { apiAccess } from "./kubeconfig";
 import { apiRequest } from "./kubernetesapi";
 import type { ApiRequest } from "./kubernetesapi";
-import { clock, timeoutFailures, waitUntil } from "./waiting";
+import { clock, waitUntil, waitingProvider } from "./waiting";
 
 /** A kind that must be served, and what to do when it is not. */
 export interface NeededKind {
@@ -18,22 +17,7 @@ export interface NeededKind {
 export const defaultKindsTimeoutSeconds = 120;
 
 /** Exists once an API server serves certain kinds. */
-export const servedKinds: DynamicProvider = {
-  check(_olds, news) {
-    return Promise.resolve({ inputs: news, failures: timeoutFailures(news) });
-  },
-  async create(inputs) {
-    await served(inputs);
-    return { id: "served", outs: own(inputs) };
-  },
-  diff(_id, olds, news) {
-    return Promise.resolve({ changes: differ(olds, news) });
-  },
-  async update(_id, _olds, news) {
-    await served(news);
-    return { outs: own(news) };
-  },
-};
+export const servedKinds = waitingProvider("served", served);
 
 async function served({ kubeconfig, kinds, timeoutSeconds }: Properties): Promise<void> {
   const access = apiAccess(typeof kubeconfig === "string" ? kubeconfig : "");

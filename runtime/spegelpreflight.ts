@@ -1,14 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { DynamicProvider, Properties } from "./dynamic";
-import { differ, own } from "./dynamic";
+import type { Properties } from "./dynamic";
 import { apiAccess } from "./kubeconfig";
 import { apiRequest, mustAnswer } from "./kubernetesapi";
 import type { ApiRequest } from "./kubernetesapi";
 import { chooseNodes, lackOfNodes, verdict } from "./spegelverdict";
 import type { ChosenNode, ClusterNode, PoolNode, ProbePod } from "./spegelverdict";
-import { clock, timeoutFailures } from "./waiting";
+import { clock, waitingProvider } from "./waiting";
 
 /** What the check needs to know. */
 export interface PreflightInputs {
@@ -38,22 +37,7 @@ const intervalSeconds = 2;
 const probeLabel = "talos-openstack/spegel-preflight";
 
 /** Exists once pods with Spegel's rights and policies have done what it does when it starts. */
-export const spegelPreflight: DynamicProvider = {
-  check(_olds, news) {
-    return Promise.resolve({ inputs: news, failures: timeoutFailures(news) });
-  },
-  async create(inputs) {
-    await preflight(inputs);
-    return { id: "passed", outs: own(inputs) };
-  },
-  diff(_id, olds, news) {
-    return Promise.resolve({ changes: differ(olds, news) });
-  },
-  async update(_id, _olds, news) {
-    await preflight(news);
-    return { outs: own(news) };
-  },
-};
+export const spegelPreflight = waitingProvider("passed", preflight);
 
 function preflight(properties: Properties): Promise<void> {
   const inputs = properties as unknown as PreflightInputs;

@@ -1,8 +1,7 @@
-import type { DynamicProvider, Properties } from "./dynamic";
-import { differ, own } from "./dynamic";
+import type { Properties } from "./dynamic";
 import type { Answer, ClientConfiguration, Failure, TalosNode } from "./talosapi";
 import { talosVersion } from "./talosapi";
-import { clock, timeoutFailures, timeoutOf, waitUntil } from "./waiting";
+import { clock, timeoutOf, waitUntil, waitingProvider } from "./waiting";
 
 // A machine that has just been started may still show what it was before.
 const patienceSeconds = 30;
@@ -12,22 +11,7 @@ const patienceSeconds = 30;
  * maintenance mode is never sent anything: the talos provider would hand it the configuration, with
  * keys, of whichever node it meant.
  */
-export const talosGate: DynamicProvider = {
-  check(_olds, news) {
-    return Promise.resolve({ inputs: news, failures: timeoutFailures(news) });
-  },
-  async create(inputs) {
-    await allAnswer(inputs);
-    return { id: "answers", outs: own(inputs) };
-  },
-  diff(_id, olds, news) {
-    return Promise.resolve({ changes: differ(olds, news) });
-  },
-  async update(_id, _olds, news) {
-    await allAnswer(news);
-    return { outs: own(news) };
-  },
-};
+export const talosGate = waitingProvider("answers", allAnswer);
 
 function allAnswer(inputs: Properties): Promise<void> {
   const client = inputs["clientConfiguration"] as ClientConfiguration;

@@ -1,12 +1,31 @@
 import { setTimeout as wait } from "node:timers/promises";
 
-import type { CheckFailure, Properties } from "./dynamic";
-import { knownOf } from "./dynamic";
+import type { CheckFailure, DynamicProvider, Properties } from "./dynamic";
+import { differ, knownOf, own } from "./dynamic";
 
 /** How long something may take, unless `timeoutSeconds` says otherwise. */
 export const defaultTimeoutSeconds = 900;
 
 const intervalSeconds = 2;
+
+/** A resource that exists once something has come about; it is waited for anew whenever an input changes. */
+export function waitingProvider(
+  id: string,
+  wait: (inputs: Properties) => Promise<void>,
+): DynamicProvider {
+  return {
+    check: (_olds, news) => Promise.resolve({ inputs: news, failures: timeoutFailures(news) }),
+    async create(inputs) {
+      await wait(inputs);
+      return { id, outs: own(inputs) };
+    },
+    diff: (_id, olds, news) => Promise.resolve({ changes: differ(olds, news) }),
+    async update(_id, _olds, news) {
+      await wait(news);
+      return { outs: own(news) };
+    },
+  };
+}
 
 /** What {@link waitUntil} works with. */
 export interface Waiting {
