@@ -16,18 +16,24 @@ export type Properties = Readonly<Record<string, unknown>>;
  * @param path Keys down to the text; a number is a place in a list.
  */
 export function peek(properties: Properties, ...path: (string | number)[]): Fact<string> {
+  const value = walk(properties, path);
+  if (!isKnown(value)) return value;
+  if (typeof value.value !== "string" || value.value === "") return missing("not-in-stack");
+  return value.value === redacted ? missing("redacted") : known(value.value);
+}
+
+/** Follows the keys; reading does nothing else that could fail than meeting what is not known. */
+function walk(properties: Properties, path: readonly (string | number)[]): Fact<unknown> {
   let value: unknown = properties;
   for (const key of path) {
     if (typeof value !== "object" || value === null) return missing("not-in-stack");
     try {
       value = (value as Record<string | number, unknown>)[key];
     } catch {
-      // Reading does nothing else that could fail.
       return missing("unknown-at-preview");
     }
   }
-  if (typeof value !== "string" || value === "") return missing("not-in-stack");
-  return value === redacted ? missing("redacted") : known(value);
+  return known(value);
 }
 
 /**
@@ -36,17 +42,10 @@ export function peek(properties: Properties, ...path: (string | number)[]): Fact
  * @param path Keys down to the value.
  */
 export function peekValue(properties: Properties, ...path: (string | number)[]): Fact<unknown> {
-  let value: unknown = properties;
-  for (const key of path) {
-    if (typeof value !== "object" || value === null) return missing("not-in-stack");
-    try {
-      value = (value as Record<string | number, unknown>)[key];
-    } catch {
-      return missing("unknown-at-preview");
-    }
-  }
-  if (value === undefined || value === null) return missing("not-in-stack");
-  const copy = plain(value);
+  const value = walk(properties, path);
+  if (!isKnown(value)) return value;
+  if (value.value === undefined || value.value === null) return missing("not-in-stack");
+  const copy = plain(value.value);
   return copy.complete ? known(copy.value) : missing("unknown-at-preview");
 }
 

@@ -11,9 +11,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { activate, extensionNames, extensionTable, isInMinor } from "../../lib/talos/extensions";
-import type { ExtensionName } from "../../lib/talos/extensions";
 import { parseTalosVersion } from "../../lib/talos/versions";
 import type { ConfigurationForm } from "../../lib/talos/versions";
+import { declaredFor } from "../support/extensions";
 import { root } from "./support/stack";
 
 interface Sample {
@@ -22,24 +22,6 @@ interface Sample {
   readonly kubernetes: string;
   readonly patches: readonly string[];
   readonly wrong: boolean;
-}
-
-function declared(name: ExtensionName): unknown {
-  const { activation } = extensionTable[name];
-  switch (activation.class) {
-    case "service-configuration":
-      return { configFiles: [{ content: "x", mountPath: "/etc/x" }], environment: ["KEY=value"] };
-    case "credential-provider":
-      return { matchImages: ["*.example"] };
-    case "kernel-modules":
-      return activation.oneOf === undefined || { modules: [{ name: activation.oneOf[0] }] };
-    case "image-property":
-    case "runtime":
-    case "automatic":
-    case "nothing":
-    case "never":
-      return true;
-  }
 }
 
 function samples(release: string, contract: string, kubernetes: string, form: ConfigurationForm) {
@@ -54,7 +36,7 @@ function samples(release: string, contract: string, kubernetes: string, form: Co
     .map((name) => {
       const needed = extensionTable[name].requires.flatMap(([first]) => (first ? [first] : []));
       const extensions = Object.fromEntries(
-        [...needed, name].map((each) => [each, declared(each)]),
+        [...needed, name].map((each) => [each, declaredFor(extensionTable[each])]),
       );
       const architecture = extensionTable[name].architectures[0] ?? "amd64";
       const { configPatches, problems } = activate(extensions, {

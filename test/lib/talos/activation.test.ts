@@ -30,6 +30,7 @@ import type { ActivationResult, ExtensionName } from "../../../lib/talos/extensi
 import { installerReference, parseInstaller, schematicId } from "../../../lib/talos/schematic";
 import { compareMinors, parseTalosVersion, talosMinors } from "../../../lib/talos/versions";
 import type { ConfigurationForm, TalosMinor } from "../../../lib/talos/versions";
+import { declaredFor } from "../../support/extensions";
 
 const root = join(__dirname, "../../..");
 const read = (name: string): unknown => JSON.parse(readFileSync(join(root, name), "utf8"));
@@ -108,24 +109,6 @@ function compatible(names: readonly ExtensionName[], among: readonly ExtensionNa
   return chosen.sort();
 }
 
-function declare(name: ExtensionName): unknown {
-  const { activation } = extensionTable[name];
-  switch (activation.class) {
-    case "service-configuration":
-      return { configFiles: [{ content: "x", mountPath: "/etc/x" }], environment: ["KEY=value"] };
-    case "credential-provider":
-      return { matchImages: ["*.example"] };
-    case "kernel-modules":
-      return activation.oneOf === undefined || { modules: [{ name: activation.oneOf[0] }] };
-    case "image-property":
-    case "runtime":
-    case "automatic":
-    case "nothing":
-    case "never":
-      return true;
-  }
-}
-
 type Values = Record<string, unknown>;
 
 // Strategic merge, as far as these patches need it.
@@ -149,7 +132,9 @@ interface Node {
 function nodeWith(names: readonly ExtensionName[], { minor, architecture, form }: Case): Node {
   const talosVersion = parseTalosVersion(`${minor}.1`);
   if (talosVersion === undefined) throw new Error(minor);
-  const declared = Object.fromEntries(names.map((name) => [name, declare(name)]));
+  const declared = Object.fromEntries(
+    names.map((name) => [name, declaredFor(extensionTable[name])]),
+  );
   const activation = activate(declared, { talosVersion, architecture, form });
   const { officialExtensions } = activation;
   const id = schematicId({ customization: { systemExtensions: { officialExtensions } } });
