@@ -1,3 +1,5 @@
+import type { RequestOptions } from "node:https";
+
 import { parse } from "yaml";
 
 /** How the API server of a kubeconfig's current context is reached. */
@@ -10,6 +12,20 @@ export interface ApiAccess {
   readonly token?: string;
   /** Name in the server's certificate, if it is not the URL's host. */
   readonly serverName?: string;
+}
+
+/** What a request of that API server is sent with. */
+export function requestOptions(access: ApiAccess, timeoutSeconds: number): RequestOptions {
+  return {
+    ca: access.ca,
+    cert: access.cert,
+    key: access.key,
+    servername: access.serverName,
+    // A connection that was kept could lead to a member that a load balancer has since dropped.
+    agent: false,
+    headers: access.token === undefined ? {} : { authorization: `Bearer ${access.token}` },
+    signal: AbortSignal.timeout(timeoutSeconds * 1000),
+  };
 }
 
 interface Kubeconfig {

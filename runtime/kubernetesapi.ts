@@ -1,6 +1,7 @@
 import * as https from "node:https";
 
 import type { ApiAccess } from "./kubeconfig";
+import { requestOptions } from "./kubeconfig";
 
 /** An answer of the API server. */
 export interface ApiAnswer {
@@ -19,21 +20,17 @@ export function apiRequest(access: ApiAccess): ApiRequest {
   return (method, path, body) =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
+      const options = requestOptions(access, requestTimeoutSeconds);
       const request = https.request(
         `${access.server}${path}`,
         {
+          ...options,
           method,
-          ca: access.ca,
-          cert: access.cert,
-          key: access.key,
-          servername: access.serverName,
-          agent: false,
           headers: {
+            ...options.headers,
             accept: "application/json",
             ...(text === undefined ? {} : { "content-type": "application/json" }),
-            ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
           },
-          signal: AbortSignal.timeout(requestTimeoutSeconds * 1000),
         },
         (response) => {
           let answer = "";

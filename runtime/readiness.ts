@@ -2,7 +2,7 @@ import * as https from "node:https";
 
 import type { Properties } from "./dynamic";
 import type { ApiAccess } from "./kubeconfig";
-import { apiAccess } from "./kubeconfig";
+import { apiAccess, requestOptions } from "./kubeconfig";
 import { clock, timeoutOf, waitUntil, waitingProvider } from "./waiting";
 
 const requestTimeoutSeconds = 5;
@@ -40,16 +40,7 @@ export function get(access: ApiAccess, path: string): Promise<HttpAnswer> {
     const fail = (error: Error) => resolve({ failed: reasonOf(error) });
     const request = https.get(
       `${access.server}${path}`,
-      {
-        ca: access.ca,
-        cert: access.cert,
-        key: access.key,
-        servername: access.serverName,
-        // A connection that was kept could lead to a member that a load balancer has since dropped.
-        agent: false,
-        headers: access.token === undefined ? {} : { authorization: `Bearer ${access.token}` },
-        signal: AbortSignal.timeout(requestTimeoutSeconds * 1000),
-      },
+      requestOptions(access, requestTimeoutSeconds),
       (response) => {
         let body = "";
         response.setEncoding("utf8");
